@@ -1,0 +1,231 @@
+// What a pod's answer teaches: who served it, when its first byte came, what its usage says. Each
+// request's load is given back once, however it ends.
+import { BODY_READ_BYTES, MISPREDICTION_AGE_MS } from "./constants";
+import { Bytes, ByteWriter, sameBytes, utf8 } from "./host/bytes";
+import {
+  BufferKind,
+  getBuffer,
+  getHeader,
+  getProperty,
+  HeaderMap,
+  nowMs,
+  resultAt,
+  resultSize,
+  setHeader,
+} from "./host/calls";
+import { tokenEnds, tokensOf } from "./decide";
+import { addInFlight } from "./metrics";
+import { REASON_NAMES, REASONS } from "./pick/reason";
+import { Pool } from "./pool";
+import { startsWithIgnoringCase } from "./request/classify";
+import { RequestKind } from "./request/prompt-parser";
+import { Root } from "./root";
+import { NEVER, Phase, setDeadline, Stream } from "./stream-slots";
+
+const STATUS = utf8(":status");
+const CONTENT_TYPE = utf8("content-type");
+const CONTENT_ENCODING = utf8("content-encoding");
+const EVENTS = utf8("text/event-stream");
+const JSON_TYPE = utf8("application/json");
+const UPSTREAM_ADDRESS = utf8("upstream\0address");
+const DECISION = utf8("x-warmroute-decision");
+const POD = utf8("pod=");
+const REASON = utf8(";reason=");
+const CACHED = utf8(";cached=");
+const ETA = utf8(";eta=");
+const NOBODY = utf8("-");
+const reasonNames = new StaticArray<Bytes | null>(REASONS);
+for (let i: u32 = 0; i < REASONS; i++) reasonNames[i] = utf8(REASON_NAMES[i]);
+const decisionText = new ByteWriter(160);
+
+/** A hit of less than this may be the pod's rounding to whole blocks. */
+const CONFIRMABLE_TOKENS: u32 = 64;
+/** A hit that falls short by more than this, and by a quarter, was mispredicted. */
+const SHORTFALL_TOKENS: i32 = 512;
+
+export function onAnswerHeaders(stream: Stream, root: Root): void {
+  const pool = root.pool;
+  if (pool == null) return;
+  if (stream.phase == Phase.Routed && stream.hold.isHeld) noteServer(stream, pool);
+  if (root.config.debugHeaders) showDecision(stream, pool);
+}
+
+/** Reads what came of the answer; `size` is this chunk's. */
+export function onAnswerBody(stream: Stream, root: Root, size: u32, isEnd: bool): void {
+  const pool = root.pool;
+  if (pool == null || !stream.hold.isHeld) return;
+  if (stream.readsAnswer) readAnswer(stream, size);
+  if (size > 0 && !stream.hasFirstByte) {
+    if (!stream.answerIsEvents || !stream.readsAnswer || stream.usage.sawData) {
+      noteFirstByte(stream, pool);
+    }
+  }
+  if (isEnd) finishAnswer(stream, pool, true);
+}
+
+/** Gives everything back. `isWhole`: the answer came to its end, so what it says counts. */
+export function finishAnswer(stream: Stream, pool: Pool, isWhole: bool): void {
+  if (!stream.hold.isHeld) return;
+  if (isWhole && stream.readsAnswer) learn(stream, pool, nowMs());
+  // A refused prompt was never prefilled.
+  if (stream.status >= 400) forgetPrompt(stream, pool);
+  clearOverdue(stream, pool);
+  stream.hold.giveBack(pool.endpoints);
+  addInFlight(-1);
+  setDeadline(stream, NEVER);
+}
+
+/** Its first byte is late: until it comes, its age is part of its pod's wait. */
+export function markOverdue(stream: Stream, pool: Pool): void {
+  if (stream.hasFirstByte || stream.isOverdue) return;
+  stream.isOverdue = true;
+  const endpoint = pool.endpoints.at(stream.hold.endpoint);
+  if (endpoint.overdueCount == 0 || stream.routedAtMs < endpoint.overdueSinceMs) {
+    endpoint.overdueSinceMs = stream.routedAtMs;
+  }
+  endpoint.overdueCount += 1;
+}
+
+function clearOverdue(stream: Stream, pool: Pool): void {
+  if (!stream.isOverdue) return;
+  stream.isOverdue = false;
+  pool.endpoints.at(stream.hold.endpoint).overdueCount -= 1;
+}
+
+/** Which pod answers, and whether its bytes are worth reading. */
+function noteServer(stream: Stream, pool: Pool): void {
+  // Our own and Envoy's local answers have no upstream: they say nothing of a pod.
+  if (!getProperty(UPSTREAM_ADDRESS)) return;
+  const endpoint = pool.endpoints.at(stream.hold.endpoint);
+  if (!sameBytes(resultAt, resultSize, endpoint.address, endpoint.addressSize)) {
+    moveTo(stream, pool, pool.endpoints.find(resultAt, resultSize));
+    if (!stream.hold.isHeld) return;
+  }
+  stream.status = statusCode();
+  if (stream.status != 200 || stream.kind == 0) return;
+  if (getHeader(HeaderMap.Response, CONTENT_ENCODING)) return;
+  if (!getHeader(HeaderMap.Response, CONTENT_TYPE)) return;
+  stream.answerIsEvents = startsWithIgnoringCase(resultAt, resultSize, EVENTS);
+  const isJson = startsWithIgnoringCase(resultAt, resultSize, JSON_TYPE);
+  stream.readsAnswer = stream.answerIsEvents || isJson;
+  if (stream.readsAnswer) stream.usage.reset(stream.answerIsEvents);
+}
+
+/** A retry was served elsewhere: load and prefix belong to that pod. */
+function moveTo(stream: Stream, pool: Pool, server: i32): void {
+  const backlogTokens = stream.hold.backlogTokens;
+  const kvTokens = stream.hold.kvTokens;
+  const prompt = stream.prompt;
+  clearOverdue(stream, pool);
+  const hasPrefix = stream.hasPrediction;
+  forgetPrompt(stream, pool);
+  stream.workTokens = 0;
+  stream.matchedTokens = 0;
+  if (server < 0) {
+    // Not a pod of the table: there is nobody whose load it is.
+    stream.hold.giveBack(pool.endpoints);
+    addInFlight(-1);
+    setDeadline(stream, NEVER);
+    return;
+  }
+  stream.hold.take(pool.endpoints, server, backlogTokens, kvTokens);
+  if (!hasPrefix) return;
+  tokensOf(prompt, pool);
+  pool.insertChain(server, prompt, tokenEnds, nowMs(), true);
+}
+
+/** Takes back what was inserted when the request was routed; what matched before stays. */
+function forgetPrompt(stream: Stream, pool: Pool): void {
+  if (!stream.hasPrediction) return;
+  stream.hasPrediction = false;
+  const prompt = stream.prompt;
+  const depth = <u32>stream.matchedDepth;
+  pool.index.forgetChain(stream.hold.endpoint, prompt.hashes(), depth, prompt.checkpointCount);
+}
+
+function statusCode(): u16 {
+  if (!getHeader(HeaderMap.Response, STATUS) || resultSize != 3) return 0;
+  let code: u32 = 0;
+  for (let i: u32 = 0; i < 3; i++) code = code * 10 + (<u32>load<u8>(resultAt + i) - 0x30);
+  return <u16>code;
+}
+
+function readAnswer(stream: Stream, size: u32): void {
+  for (let start: u32 = 0; start < size; start += BODY_READ_BYTES) {
+    const bytes = min(size - start, BODY_READ_BYTES);
+    if (!getBuffer(BufferKind.ResponseBody, start, bytes)) return;
+    stream.usage.feed(resultAt, resultSize);
+  }
+}
+
+function noteFirstByte(stream: Stream, pool: Pool): void {
+  stream.hasFirstByte = true;
+  stream.firstByteMs = nowMs();
+  clearOverdue(stream, pool);
+  stream.hold.releaseBacklog(pool.endpoints);
+  setDeadline(stream, NEVER);
+}
+
+/** What `usage` and the clock say of the pod's rates, and of what we believed it held. */
+function learn(stream: Stream, pool: Pool, atMs: f64): void {
+  const usage = stream.usage;
+  const rates = pool.rates;
+  const number = <u32>stream.hold.endpoint;
+  const endpoint = pool.endpoints.at(number);
+  const isCounted = stream.prompt.promptTokens > 0;
+  if (usage.promptTokens > 0 && !isCounted) {
+    rates.learnBytes(<f64>stream.prompt.promptBytes, <f64>usage.promptTokens);
+  }
+  const outputTokens = usage.outputTokens >= 0 ? <f64>usage.outputTokens : <f64>usage.events;
+  if (stream.kind != RequestKind.Embeddings && outputTokens > 0) {
+    rates.learnOutput(outputTokens);
+    pool.index.charge(number, <u32>Math.min(outputTokens, 1e6), pool.touchMs(atMs));
+  }
+  const matched = <i32>stream.matchedTokens;
+  const cached = usage.cachedTokens;
+  if (stream.workTokens > 0 && stream.hasFirstByte) {
+    const isTimed = stream.answerIsEvents || stream.kind == RequestKind.Embeddings;
+    const missed = cached >= 0 ? <f64>(matched - cached) : 0;
+    const work = Math.max(<f64>stream.workTokens + missed, 1);
+    const seconds = (stream.firstByteMs - stream.routedAtMs) * 1e-3;
+    if (isTimed) rates.learnPrefill(endpoint, seconds, work);
+  }
+  if (stream.answerIsEvents && stream.hasFirstByte) {
+    rates.learnDecode((atMs - stream.firstByteMs) * 1e-3, outputTokens);
+  }
+  if (stream.hasPrediction && cached >= 0) confirm(stream, pool, matched, cached);
+}
+
+function confirm(stream: Stream, pool: Pool, matched: i32, cached: i32): void {
+  const number = <u32>stream.hold.endpoint;
+  const endpoint = pool.endpoints.at(number);
+  if (matched < <i32>CONFIRMABLE_TOKENS) return;
+  endpoint.predictedHits += 1;
+  if (cached > 0) endpoint.confirmedHits += 1;
+  const isShort = matched - cached > max(SHORTFALL_TOKENS, matched / 4);
+  if (!isShort) return;
+  // A prefix that is still being computed for another request is no sign of an eviction.
+  const routedMs = pool.touchMs(stream.routedAtMs);
+  if (stream.priorTouchMs == 0 || routedMs - stream.priorTouchMs < MISPREDICTION_AGE_MS) return;
+  pool.forgetOlder(number, stream.priorTouchMs, nowMs());
+}
+
+function showDecision(stream: Stream, pool: Pool): void {
+  const text = decisionText;
+  text.clear();
+  text.bytes(POD);
+  const isRouted = stream.phase == Phase.Routed;
+  if (isRouted) {
+    const endpoint = pool.endpoints.at(stream.hold.endpoint);
+    text.raw(endpoint.address, endpoint.addressSize);
+  } else {
+    text.bytes(NOBODY);
+  }
+  text.bytes(REASON);
+  text.bytes(reasonNames[min<u32>(stream.reason, REASONS - 1)] as Bytes);
+  text.bytes(CACHED);
+  text.integer(isRouted ? stream.matchedTokens : 0);
+  text.bytes(ETA);
+  text.decimal(isRouted ? stream.predictedSeconds : 0);
+  setHeader(HeaderMap.Response, DECISION, text.at, text.size);
+}

@@ -1,0 +1,177 @@
+// One decision: what the prompt matches where, which pod answers first, and what is noted of it.
+import { Config, RoutingStrategy } from "./config";
+import {
+  ADDRESS_BYTES_MAX,
+  OVERDUE_FACTOR,
+  OVERDUE_SLACK_MS,
+  REPEAT_JOURNAL_MS,
+} from "./constants";
+import { HeaderMap, nowNs, setHeader } from "./host/calls";
+import { addInFlight, countDecision, countTokens, recordDecision } from "./metrics";
+import { fallBack, Reason } from "./pick/reason";
+import { pick, PickAnswer, PickQuery, rendezvous } from "./pick/pick";
+import { Pool } from "./pool";
+import { CHECKPOINTS_MAX, PromptState, RequestKind } from "./request/prompt-parser";
+import { Root } from "./root";
+import { NEVER, Phase, setDeadline, Stream } from "./stream-slots";
+
+/** No reason yet: the prompt decides. */
+export const UNDECIDED: i32 = -1;
+/** An answer that is not streamed is looked at this often, for its backlog. */
+export const DRAIN_STEP_MS: f64 = 50;
+
+const query = new PickQuery();
+const answer = new PickAnswer();
+export const tokenEnds: usize = heap.alloc(CHECKPOINTS_MAX * 4);
+const destination: usize = heap.alloc(2 * ADDRESS_BYTES_MAX + 2);
+/** Stands in for a prompt's hash where there is none, so that equals are spread. */
+let turn: u64 = 0;
+
+/**
+ * Routes a stream. `given` is a reason that the prompt is not to be used, or UNDECIDED. Sets the
+ * destination header, or leaves it absent so that the cluster's own policy decides.
+ */
+export function decide(stream: Stream, root: Root, given: i32, startNs: u64): void {
+  const pool = root.pool;
+  if (pool == null) return;
+  const nowMs = <f64>startNs / 1e6;
+  const reason = reasonBefore(stream, pool, root.config, given);
+  stream.reason = reason;
+  if (!fallBack(reason)) {
+    stream.phase = Phase.Passed;
+    setDeadline(stream, NEVER);
+    pool.own.count(reason);
+    countDecision(reason, true);
+    return;
+  }
+  const usesPrefix = reason == Reason.Cold;
+  ask(stream, pool, nowMs, usesPrefix);
+  pool.neighbourhood.refresh(nowMs);
+  const endpoints = pool.endpoints;
+  if (usesPrefix) {
+    const prompt = stream.prompt;
+    const count = prompt.checkpointCount;
+    const bits = endpoints.pickableBits;
+    pool.index.match(prompt.hashes(), count, bits, endpoints.limit, query.depths);
+  } else {
+    memory.fill(query.depths, 0, <usize>endpoints.limit * 2);
+  }
+  pick(query, endpoints, pool.rates, root.config, answer);
+  if (usesPrefix) stream.reason = reasonAfter();
+  take(stream, root, pool, nowMs);
+  if (usesPrefix && stream.kind != RequestKind.Embeddings) insert(stream, pool, nowMs);
+  setDestination(root, pool);
+  note(stream, pool, nowMs, startNs);
+}
+
+/** The reason as far as it is known before the pick; Cold stands for "the prompt decides". */
+function reasonBefore(stream: Stream, pool: Pool, config: Config, given: i32): i32 {
+  if (pool.tableAtMs == 0) return Reason.NoTable;
+  if (pool.endpoints.pickableCount == 0) return Reason.NoEndpoint;
+  if (given != UNDECIDED) return given;
+  if (stream.prompt.checkpointCount == 0) return Reason.NoPrompt;
+  if (pool.strategyFor(config) == RoutingStrategy.Default) return Reason.Default;
+  if (!pool.table.hasKey) return Reason.NoKey;
+  return Reason.Cold;
+}
+
+function reasonAfter(): i32 {
+  if (answer.matchedTokensMax == 0) return Reason.Cold;
+  return answer.matchedTokens >= answer.matchedTokensMax ? Reason.Prefix : Reason.Load;
+}
+
+function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
+  const prompt = stream.prompt;
+  query.nowMs = nowMs;
+  query.tokenEnds = tokenEnds;
+  turn += 1;
+  query.tieSeed = rendezvous(turn, 0);
+  query.maxOutputTokens = stream.kind == RequestKind.Embeddings ? 1 : 0;
+  query.promptTokens = 0;
+  if (stream.kind == 0) return;
+  const promptTokens = tokensOf(prompt, pool);
+  query.promptTokens = promptTokens > 0 ? promptTokens : pool.rates.promptTokens;
+  if (promptTokens > 0) pool.rates.learnPrompt(promptTokens);
+  if (prompt.maxOutputTokens > 0) query.maxOutputTokens = prompt.maxOutputTokens;
+  if (usesPrefix) query.tieSeed = lastHash(prompt);
+}
+
+function lastHash(prompt: PromptState): u64 {
+  return load<u64>(prompt.hashes() + (<usize>(prompt.checkpointCount - 1) << 3));
+}
+
+/** Tokens of the whole prompt; tokens up to each checkpoint go to `tokenEnds`. */
+export function tokensOf(prompt: PromptState, pool: Pool): f64 {
+  const bytes = <f64>prompt.promptBytes;
+  if (bytes == 0) return 0;
+  const exact = <f64>prompt.promptTokens;
+  const perByte = exact > 0 ? exact / bytes : 1 / pool.rates.bytesPerToken;
+  const ends = prompt.ends();
+  for (let i: usize = 0; i < <usize>prompt.checkpointCount; i++) {
+    store<u32>(tokenEnds + (i << 2), <u32>(<f64>load<u32>(ends + (i << 2)) * perByte));
+  }
+  return Math.max(Math.floor(bytes * perByte), 1);
+}
+
+function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
+  const first = <u32>answer.first;
+  const endpoint = pool.endpoints.at(first);
+  const uncached = <u32>Math.max(query.promptTokens - answer.matchedTokens, 0);
+  const bound = query.maxOutputTokens > 0 ? <f64>query.maxOutputTokens : Infinity;
+  const outputTokens = stream.kind == 0 ? 0 : Math.min(pool.rates.outputTokens, bound);
+  stream.workTokens = answer.isClear ? <u32>Math.max(endpoint.backlogTokens, 0) + uncached : 0;
+  stream.hold.take(pool.endpoints, first, uncached, uncached + <u32>outputTokens);
+  addInFlight(1);
+  stream.phase = Phase.Routed;
+  stream.routedAtMs = nowMs;
+  stream.predictedSeconds = answer.firstDelay;
+  stream.promptTokens = <u32>query.promptTokens;
+  stream.matchedTokens = <u32>answer.matchedTokens;
+  const predictedMs = answer.firstDelay * 1e3;
+  const overdueMs = OVERDUE_FACTOR * predictedMs + OVERDUE_SLACK_MS;
+  const stepMs = stream.wantsStream ? overdueMs : Math.min(predictedMs, DRAIN_STEP_MS);
+  setDeadline(stream, nowMs + stepMs);
+}
+
+function insert(stream: Stream, pool: Pool, nowMs: f64): void {
+  const prompt = stream.prompt;
+  const first = <u32>answer.first;
+  const hashes = prompt.hashes();
+  const count = prompt.checkpointCount;
+  const depth = <u32>load<u16>(query.depths + (<usize>first << 1));
+  stream.matchedDepth = <u16>depth;
+  stream.priorTouchMs = 0;
+  if (depth > 0) {
+    stream.priorTouchMs = pool.index.touchedMs(first, load<u64>(hashes + (<usize>(depth - 1) << 3)));
+  }
+  const sinceMs = pool.touchMs(nowMs) - stream.priorTouchMs;
+  const isNews = depth < count || sinceMs >= REPEAT_JOURNAL_MS;
+  stream.hasPrediction = true;
+  pool.insertChain(first, prompt, tokenEnds, nowMs, isNews);
+}
+
+/** `ip:port`, and the next best for a retry. */
+function setDestination(root: Root, pool: Pool): void {
+  const first = pool.endpoints.at(answer.first);
+  memory.copy(destination, first.address, first.addressSize);
+  let size = <u32>first.addressSize;
+  if (answer.second >= 0) {
+    const second = pool.endpoints.at(answer.second);
+    store<u8>(destination + size, 0x2c);
+    memory.copy(destination + size + 1, second.address, second.addressSize);
+    size += 1 + <u32>second.addressSize;
+  }
+  setHeader(HeaderMap.Request, root.destinationHeader, destination, size);
+}
+
+function note(stream: Stream, pool: Pool, nowMs: f64, startNs: u64): void {
+  const matched = stream.matchedTokens;
+  const tokens = stream.kind == 0 ? 0 : stream.promptTokens;
+  pool.own.count(stream.reason);
+  pool.noteDecision(nowMs, answer.first, stream.reason, tokens, matched, answer.firstDelay * 1e3);
+  pool.neighbourhood.publishHead(nowMs);
+  countDecision(stream.reason, false);
+  countTokens(tokens, matched);
+  stream.busyNs += nowNs() - startNs;
+  recordDecision(stream.busyNs, nowMs - pool.tableAtMs);
+}

@@ -1,0 +1,25 @@
+// The raw ABI: proxy-runtime's declarations, and the one host function they lack. Nothing else of
+// proxy-runtime is used: its runtime does not compile with a present AssemblyScript.
+export {
+  proxy_log,
+  proxy_set_tick_period_milliseconds,
+  proxy_get_current_time_nanoseconds,
+  proxy_get_property,
+  proxy_continue_stream,
+  proxy_get_shared_data,
+  proxy_set_shared_data,
+  proxy_get_header_map_value,
+  proxy_replace_header_map_value,
+  proxy_remove_header_map_value,
+  proxy_get_buffer_bytes,
+  proxy_http_call,
+  proxy_define_metric,
+  proxy_increment_metric,
+  proxy_record_metric,
+  proxy_set_effective_context,
+} from "@solo-io/proxy-runtime/assembly/imports";
+
+/** Envoy offers this part of WASI; it is the only source of chance in a VM. */
+// @ts-ignore: decorator
+@external("wasi_snapshot_preview1", "random_get")
+export declare function random_get(target: usize, bytes: usize): u32;

@@ -1,0 +1,162 @@
+// What is known of each pod: its row of the newest table, our own requests there, its learned rates.
+import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX } from "../constants";
+
+/** A count that the pod's page lacked. */
+export const MISSING: u32 = 0xffffffff;
+
+/** In-flight totals are noted at this spacing, to know what they were when a page was scraped. */
+const HISTORY_STEP_MS: f64 = 64;
+const HISTORY_LENGTH: u32 = 32;
+
+/** One pod. Laid over linear memory; ENDPOINT_BYTES holds the struct and its history. */
+@unmanaged
+export class Endpoint {
+  /** In the newest table. Rows of pods that left stay until their requests have ended. */
+  isListed: bool;
+  /** In the table before it; only of use while a table is read. */
+  wasListed: bool;
+  mayBePicked: bool;
+  /** The pod's own word, or 200 hits predicted and none seen: its cache matches nothing. */
+  isCacheOff: bool;
+  addressSize: u8;
+  epoch: u32;
+  waiting: u32;
+  running: u32;
+  kvUse: f32;
+  capacityTokens: u32;
+  scrapedAtMs: f64;
+  prefixHits: f64;
+
+  /** This VM's requests there. */
+  ownInFlight: i32;
+  ownUnprefilled: i32;
+  ownBacklogTokens: i64;
+  ownKvTokens: i64;
+  /** The other VMs', as they last told. */
+  otherInFlight: i32;
+  otherUnprefilled: i32;
+  otherBacklogTokens: i64;
+  otherKvTokens: i64;
+
+  /** First bytes of ours that are overdue, and when the oldest of them was routed. */
+  overdueCount: i32;
+  overdueSinceMs: f64;
+
+  /** Seconds of prefill and the tokens they took, fading: the pod's own say on its rate. */
+  prefillSeconds: f64;
+  prefillTokens: f64;
+  predictedHits: u32;
+  confirmedHits: u32;
+
+  /** Greatest HISTORY_STEP_MS interval that the history holds. */
+  historyStep: f64;
+
+  // @ts-ignore: decorator
+  @inline
+  get inFlight(): i32 {
+    return this.ownInFlight + this.otherInFlight;
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  get backlogTokens(): f64 {
+    return <f64>(this.ownBacklogTokens + this.otherBacklogTokens);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  get address(): usize {
+    return changetype<usize>(this) + ADDRESS_OFFSET;
+  }
+
+  /** Notes the in-flight total for the time step that `nowMs` is in. */
+  noteInFlight(nowMs: f64): void {
+    const step = Math.floor(nowMs / HISTORY_STEP_MS);
+    const history = changetype<usize>(this) + HISTORY_OFFSET;
+    const inFlight = <u32>max(this.inFlight, 0);
+    // Steps in which nobody looked had the total of the last look, within one tick.
+    const skipped = <u32>Math.min(step - this.historyStep, <f64>HISTORY_LENGTH);
+    for (let i: u32 = 0; i < skipped; i++) {
+      store<u32>(history + ((<usize>(<u64>(step - <f64>i) % HISTORY_LENGTH)) << 2), inFlight);
+    }
+    if (skipped == 0) store<u32>(history + ((<usize>(<u64>step % HISTORY_LENGTH)) << 2), inFlight);
+    this.historyStep = step;
+  }
+
+  /**
+   * Our in-flight total there at `atMs`, or the oldest one that is kept. The greatest of the steps
+   * around: a request that has just come or gone must not look like another gateway's.
+   */
+  inFlightAt(atMs: f64): u32 {
+    const step = Math.floor(atMs / HISTORY_STEP_MS);
+    return max(this.inFlightIn(step - 1), max(this.inFlightIn(step), this.inFlightIn(step + 1)));
+  }
+
+  private inFlightIn(step: f64): u32 {
+    const oldest = this.historyStep - <f64>(HISTORY_LENGTH - 1);
+    const kept = Math.max(Math.min(step, this.historyStep), Math.max(oldest, 0));
+    const history = changetype<usize>(this) + HISTORY_OFFSET;
+    return load<u32>(history + ((<usize>(<u64>kept % HISTORY_LENGTH)) << 2));
+  }
+}
+
+const ADDRESS_OFFSET: usize = (offsetof<Endpoint>() + 7) & ~7;
+const HISTORY_OFFSET: usize = (ADDRESS_OFFSET + ADDRESS_BYTES_MAX + 8) & ~7;
+const ENDPOINT_BYTES: usize = HISTORY_OFFSET + HISTORY_LENGTH * 4;
+
+/** All endpoints of a pool, addressed by the number that the sidecar gave them. */
+export class Endpoints {
+  /** One more than the highest number seen. */
+  limit: u32 = 0;
+  /** Numbers that may be picked now, u16 each, and how many. */
+  readonly pickable: usize;
+  pickableCount: u32 = 0;
+  /** The same as a bitmap of u64 words, for the index. */
+  readonly pickableBits: usize;
+  private readonly rows: usize;
+
+  constructor() {
+    this.rows = heap.alloc(ENDPOINT_BYTES * ENDPOINTS_MAX);
+    memory.fill(this.rows, 0, ENDPOINT_BYTES * ENDPOINTS_MAX);
+    this.pickable = heap.alloc(ENDPOINTS_MAX * 2);
+    this.pickableBits = heap.alloc(ENDPOINTS_MAX / 8);
+    memory.fill(this.pickableBits, 0, ENDPOINTS_MAX / 8);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  at(number: u32): Endpoint {
+    return changetype<Endpoint>(this.rows + <usize>number * ENDPOINT_BYTES);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  pickableAt(i: u32): u32 {
+    return load<u16>(this.pickable + (<usize>i << 1));
+  }
+
+  /** The endpoint with this address, or -1. For answers that another pod gave than the first choice. */
+  find(address: usize, size: u32): i32 {
+    for (let number: u32 = 0; number < this.limit; number++) {
+      const endpoint = this.at(number);
+      if (!endpoint.isListed || endpoint.addressSize != size) continue;
+      if (memory.compare(endpoint.address, address, size) == 0) return <i32>number;
+    }
+    return -1;
+  }
+
+  /** Makes the list and the bitmap of the pods that may be picked. */
+  listPickable(): void {
+    memory.fill(this.pickableBits, 0, ENDPOINTS_MAX / 8);
+    let count: u32 = 0;
+    for (let number: u32 = 0; number < this.limit; number++) {
+      const endpoint = this.at(number);
+      if (!endpoint.isListed || !endpoint.mayBePicked) continue;
+      store<u16>(this.pickable + (<usize>count << 1), <u16>number);
+      count += 1;
+      const word = this.pickableBits + ((<usize>number >> 6) << 3);
+      store<u64>(word, load<u64>(word) | ((<u64>1) << (number & 63)));
+    }
+    this.pickableCount = count;
+  }
+}

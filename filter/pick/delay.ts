@@ -1,0 +1,53 @@
+// The terms of the marginal delay, one pure function each, in seconds. docs/decisions holds why.
+
+/** What a request waits for before its own prefill: prompts ahead of it, ours and those unseen. */
+// @ts-ignore: decorator
+@inline
+export function queueDelay(
+  backlogTokens: f64,
+  unseenWaiting: f64,
+  promptTokensMean: f64,
+  prefillSecondsPerToken: f64,
+): f64 {
+  return (backlogTokens + unseenWaiting * promptTokensMean) * prefillSecondsPerToken;
+}
+
+/**
+ * The wait for KV space: the tokens that are missing, over the rate at which `running` answers of
+ * `outputTokens` end and give back `sequenceTokens` each. 0 where there is room, or nothing runs.
+ */
+// @ts-ignore: decorator
+@inline
+export function spaceDelay(
+  neededTokens: f64,
+  freeTokens: f64,
+  running: f64,
+  outputTokens: f64,
+  sequenceTokens: f64,
+  secondsPerOutputToken: f64,
+): f64 {
+  const missing = neededTokens - freeTokens;
+  if (missing <= 0 || running <= 0) return 0;
+  return (missing * outputTokens * secondsPerOutputToken) / (running * sequenceTokens);
+}
+
+/** Our own prefill, and that `alpha` of it stalls each of `inFlight` others. */
+// @ts-ignore: decorator
+@inline
+export function prefillDelay(ownSeconds: f64, alpha: f64, inFlight: f64): f64 {
+  return ownSeconds * (1 + alpha * inFlight);
+}
+
+/** Our decode slows the others: by a sequence more in each step, and by its context. */
+// @ts-ignore: decorator
+@inline
+export function decodeDelay(
+  outputTokens: f64,
+  secondsPerSequence: f64,
+  secondsPerKvToken: f64,
+  contextTokens: f64,
+  alpha: f64,
+  inFlight: f64,
+): f64 {
+  return alpha * outputTokens * (secondsPerSequence + secondsPerKvToken * contextTokens) * inFlight;
+}

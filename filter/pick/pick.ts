@@ -1,0 +1,190 @@
+// The pick: the pod with the least marginal delay, seconds for us and α of what the others lose.
+import { ENDPOINTS_MAX } from "../constants";
+import { Config } from "../config";
+import { Endpoint, Endpoints, MISSING } from "../load/endpoint";
+import { Rates } from "../load/rates";
+import { decodeDelay, prefillDelay, queueDelay, spaceDelay } from "./delay";
+
+/** What is asked: the prompt, what each pod holds of it, and the hour. */
+export class PickQuery {
+  nowMs: f64 = 0;
+  promptTokens: f64 = 0;
+  /** The client's bound on the answer, 0 when it gave none. */
+  maxOutputTokens: u32 = 0;
+  /** u16 for each endpoint number: how many checkpoints it holds, from the first. */
+  readonly depths: usize = heap.alloc(ENDPOINTS_MAX * 2);
+  /** u32 for each checkpoint: tokens from the start of the prompt. */
+  tokenEnds: usize = 0;
+  /** Chooses among equals: the prompt's own hash, so that equal prompts meet. */
+  tieSeed: u64 = 0;
+}
+
+/** What comes out. Endpoint numbers; -1 for none. */
+export class PickAnswer {
+  first: i32 = -1;
+  second: i32 = -1;
+  /** Predicted seconds to the first token on the first, without the harm to others. */
+  firstDelay: f64 = 0;
+  /** Tokens of the prompt that the first holds, and the most that any holds. */
+  matchedTokens: f64 = 0;
+  matchedTokensMax: f64 = 0;
+  /** Nothing but our own prompts was ahead on the first: its first byte teaches the prefill rate. */
+  isClear: bool = false;
+}
+
+const costs: usize = heap.alloc(ENDPOINTS_MAX * 8);
+const delays: usize = heap.alloc(ENDPOINTS_MAX * 8);
+const clear: usize = heap.alloc(ENDPOINTS_MAX);
+
+/** Weighs every pod that may be picked. Without one, `first` is -1. */
+export function pick(
+  query: PickQuery,
+  endpoints: Endpoints,
+  rates: Rates,
+  config: Config,
+  answer: PickAnswer,
+): void {
+  answer.first = -1;
+  answer.second = -1;
+  answer.matchedTokensMax = 0;
+  const outputTokens =
+    query.maxOutputTokens > 0
+      ? Math.min(rates.outputTokens, <f64>query.maxOutputTokens)
+      : rates.outputTokens;
+  let least = Infinity;
+  const count = endpoints.pickableCount;
+  for (let i: u32 = 0; i < count; i++) {
+    const number = endpoints.pickableAt(i);
+    const endpoint = endpoints.at(number);
+    const matched = matchedTokens(query, endpoint, number);
+    answer.matchedTokensMax = Math.max(answer.matchedTokensMax, matched);
+    const cost = weigh(query, endpoint, matched, outputTokens, rates, config, number);
+    store<f64>(costs + (<usize>number << 3), cost);
+    least = Math.min(least, cost);
+  }
+  if (count == 0) return;
+  choose(query, endpoints, least + config.slackMs * 1e-3, answer);
+  answer.firstDelay = load<f64>(delays + (<usize>answer.first << 3));
+  answer.matchedTokens = matchedTokens(query, endpoints.at(answer.first), answer.first);
+  answer.isClear = load<u8>(clear + answer.first) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function matchedTokens(query: PickQuery, endpoint: Endpoint, number: u32): f64 {
+  const depth = <u32>load<u16>(query.depths + (<usize>number << 1));
+  if (depth == 0 || endpoint.isCacheOff) return 0;
+  return <f64>load<u32>(query.tokenEnds + (<usize>(depth - 1) << 2));
+}
+
+function weigh(
+  query: PickQuery,
+  endpoint: Endpoint,
+  matched: f64,
+  outputTokens: f64,
+  rates: Rates,
+  config: Config,
+  number: u32,
+): f64 {
+  const perToken = rates.prefillOf(endpoint);
+  const isFresh = query.nowMs - endpoint.scrapedAtMs <= <f64>config.metricsMaxAgeMs;
+  const waiting = isFresh && endpoint.waiting != MISSING ? <f64>endpoint.waiting : 0;
+  const running = isFresh && endpoint.running != MISSING ? <f64>endpoint.running : 0;
+  // Requests of other gateways show only in the pod's own count; ours at that moment are taken off.
+  const oursThen = isFresh ? <f64>endpoint.inFlightAt(endpoint.scrapedAtMs) : 0;
+  const unseen = Math.max(waiting + running - oursThen, 0);
+  const inFlight = <f64>max(endpoint.inFlight, 0) + unseen;
+  // At least one token is always computed.
+  const own = Math.max(query.promptTokens - matched, 1) * perToken;
+  const queue = queueDelay(
+    Math.max(endpoint.backlogTokens, 0),
+    Math.min(unseen, waiting),
+    rates.promptTokens,
+    perToken,
+  );
+  let wait = queue;
+  if (endpoint.capacityTokens > 0) {
+    wait += waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates);
+  }
+  if (endpoint.overdueCount > 0) {
+    wait += Math.max(query.nowMs - endpoint.overdueSinceMs, 0) * 1e-3;
+  }
+  store<f64>(delays + (<usize>number << 3), wait + own);
+  store<u8>(clear + number, <u8>(unseen == 0 && wait == queue));
+  return (
+    wait +
+    prefillDelay(own, config.alpha, inFlight) +
+    decodeDelay(
+      outputTokens,
+      config.decodeUsPerSequence * 1e-6,
+      config.decodeNsPerKvToken * 1e-9,
+      query.promptTokens,
+      config.alpha,
+      inFlight,
+    )
+  );
+}
+
+/** Room counts what the running answers will still grow by: half an answer each, on average. */
+function waitForSpace(
+  query: PickQuery,
+  endpoint: Endpoint,
+  isFresh: bool,
+  inFlight: f64,
+  outputTokens: f64,
+  rates: Rates,
+): f64 {
+  const capacity = <f64>endpoint.capacityTokens;
+  const held = <f64>(endpoint.ownKvTokens + endpoint.otherKvTokens);
+  const isKnown = isFresh && endpoint.kvUse == endpoint.kvUse;
+  // What waits for prefill is not in the pod's figure yet; without a figure our own count stands in.
+  const used = isKnown ? <f64>endpoint.kvUse * capacity + endpoint.backlogTokens : held;
+  return spaceDelay(
+    query.promptTokens + outputTokens + (inFlight * outputTokens) / 2,
+    Math.max(capacity - used, 0),
+    inFlight,
+    outputTokens,
+    rates.promptTokens + outputTokens,
+    rates.secondsPerOutputToken,
+  );
+}
+
+/** Within the slack: the deeper match, then the fewer in flight, then rendezvous. */
+function choose(query: PickQuery, endpoints: Endpoints, bound: f64, answer: PickAnswer): void {
+  const count = endpoints.pickableCount;
+  for (let i: u32 = 0; i < count; i++) {
+    const number = <i32>endpoints.pickableAt(i);
+    if (load<f64>(costs + (<usize>number << 3)) > bound) continue;
+    if (answer.first < 0 || isBetter(query, endpoints, number, answer.first)) answer.first = number;
+  }
+  // A NaN can only come from a bug; any pod is better than none.
+  if (answer.first < 0) answer.first = <i32>endpoints.pickableAt(0);
+  let least = Infinity;
+  for (let i: u32 = 0; i < count; i++) {
+    const number = <i32>endpoints.pickableAt(i);
+    const cost = load<f64>(costs + (<usize>number << 3));
+    if (number == answer.first || !(cost < least)) continue;
+    least = cost;
+    answer.second = number;
+  }
+}
+
+function isBetter(query: PickQuery, endpoints: Endpoints, a: i32, b: i32): bool {
+  const matchedA = matchedTokens(query, endpoints.at(a), a);
+  const matchedB = matchedTokens(query, endpoints.at(b), b);
+  if (matchedA != matchedB) return matchedA > matchedB;
+  const inFlightA = endpoints.at(a).inFlight;
+  const inFlightB = endpoints.at(b).inFlight;
+  if (inFlightA != inFlightB) return inFlightA < inFlightB;
+  return rendezvous(query.tieSeed, a) > rendezvous(query.tieSeed, b);
+}
+
+/** MurmurHash3's 64-bit finaliser over seed and number: fair among pods, stable when one leaves. */
+export function rendezvous(seed: u64, number: u32): u64 {
+  let hash = seed ^ (<u64>(number + 1) * 0x9e3779b97f4a7c15);
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccd;
+  hash ^= hash >> 33;
+  hash *= 0xc4ceb9fe1a85ec53;
+  return hash ^ (hash >> 33);
+}

@@ -1,0 +1,234 @@
+// What a VM keeps of one pool: endpoints, index, rates, neighbours. It hangs off the pool's name, so
+// that an old and a new configuration of the same pool share it, and two pools never do.
+import { Config, RoutingStrategy } from "./config";
+import { DECISIONS_KEPT } from "./constants";
+import { Bytes, utf8 } from "./host/bytes";
+import { random64 } from "./host/calls";
+import { Endpoints } from "./load/endpoint";
+import { Rates } from "./load/rates";
+import { CacheListener, readTable, TableHead } from "./load/table-reader";
+import { Sync } from "./load/sync";
+import { countMisprediction } from "./metrics";
+import { PromptState } from "./request/prompt-parser";
+import { PrefixIndex } from "./prefix/prefix-index";
+import { OwnHead } from "./share/head";
+import { SharedKeys } from "./share/keys";
+import { Neighbourhood } from "./share/neighbourhood";
+import { readRecords, RecordSink } from "./share/record";
+
+const MIB: u32 = 1024 * 1024;
+
+export class Pool implements CacheListener, RecordSink {
+  readonly endpoints: Endpoints;
+  readonly rates: Rates = new Rates();
+  readonly table: TableHead = new TableHead();
+  readonly own: OwnHead;
+  readonly neighbourhood: Neighbourhood;
+  readonly sync: Sync;
+  readonly nameBytes: Bytes;
+  index: PrefixIndex;
+  config: Config;
+  /** Time of the newest table, 0 before the first. */
+  tableAtMs: f64 = 0;
+  private indexMiB: u32;
+  private lastTickMs: f64 = 0;
+  private isReplaying: bool = false;
+
+  constructor(
+    readonly name: string,
+    config: Config,
+    /** The clock's value that touch times count from, so that they fit 32 bits. */
+    readonly startedMs: f64,
+  ) {
+    this.config = config;
+    this.nameBytes = utf8(name);
+    this.indexMiB = config.indexMiB;
+    this.index = new PrefixIndex(config.indexMiB * MIB);
+    const keys = new SharedKeys(name);
+    const own = new OwnHead(random64(), startedMs);
+    const endpoints = new Endpoints();
+    this.own = own;
+    this.endpoints = endpoints;
+    this.neighbourhood = new Neighbourhood(keys, endpoints, own);
+    this.sync = new Sync(keys, own.head.incarnation);
+    this.neighbourhood.attach(this);
+    this.configure(config);
+  }
+
+  /** Takes a newer configuration; what was learned stays, but for an index of another size. */
+  configure(config: Config): void {
+    this.config = config;
+    this.rates.configure(config);
+    this.own.head.configHash = config.hash;
+    this.sync.configure(config.sidecarCluster, this.name);
+    if (config.indexMiB == this.indexMiB) return;
+    this.indexMiB = config.indexMiB;
+    this.index.dispose();
+    this.index = new PrefixIndex(config.indexMiB * MIB);
+    this.tellCapacities();
+  }
+
+  /** The pool's own strategy, set live in the table, wins over the configuration's. */
+  strategyFor(config: Config): i32 {
+    const live = <i32>this.table.strategy;
+    return live != 0 ? live : <i32>config.routingStrategy;
+  }
+
+  matchesPrefixes(config: Config): bool {
+    return this.table.hasKey && this.strategyFor(config) == RoutingStrategy.PrefixCache;
+  }
+
+  /** A table has come, and lists a pod that may be picked. */
+  get canDecide(): bool {
+    return this.tableAtMs != 0 && this.endpoints.pickableCount > 0;
+  }
+
+  /** This VM serves requests: it takes a number among those of the pool. */
+  serve(nowMs: f64): void {
+    if (this.neighbourhood.vm >= 0) return;
+    this.own.head.isServing = true;
+    this.neighbourhood.join(nowMs);
+  }
+
+  /** Milliseconds since the pool's state was made, as the index counts them; never 0. */
+  touchMs(nowMs: f64): u32 {
+    return <u32>(nowMs - this.startedMs) + 1;
+  }
+
+  /** Two roots of one pool tick each; the second within half a period does nothing. */
+  tick(nowMs: f64, periodMs: u32): void {
+    if (nowMs - this.lastTickMs < <f64>periodMs / 2) return;
+    this.lastTickMs = nowMs;
+    this.showRates();
+    // The table first: a neighbour's records name epochs that it brings.
+    this.sync.tick(this, nowMs);
+    this.neighbourhood.tick(nowMs);
+    for (let number: u32 = 0; number < this.endpoints.limit; number++) {
+      this.endpoints.at(number).noteInFlight(nowMs);
+    }
+  }
+
+  takeTable(at: usize, receivedAtMs: f64): void {
+    const key0 = this.table.key0;
+    const key1 = this.table.key1;
+    const hadKey = this.table.hasKey;
+    readTable(at, receivedAtMs, this.table, this.endpoints, this);
+    this.tableAtMs = receivedAtMs;
+    const isNewKey = this.table.key0 != key0 || this.table.key1 != key1;
+    if (hadKey && isNewKey) {
+      this.index.clear();
+      this.tellCapacities();
+    }
+  }
+
+  onCacheLost(endpoint: u32): void {
+    this.index.forgetPod(endpoint);
+  }
+
+  onCapacity(endpoint: u32, tokens: u32): void {
+    this.index.setCapacity(endpoint, tokens > 0 ? tokens : this.config.defaultCapacityTokens);
+  }
+
+  onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void {
+    if (!this.isSameCache(endpoint, epoch)) return;
+    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchMs(this.lastTickMs));
+    const vm = this.neighbourhood.vm;
+    if (!this.isReplaying || vm < 0) return;
+    this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
+  }
+
+  onForget(endpoint: u32, epoch: u32, ageMs: u32): void {
+    if (!this.isSameCache(endpoint, epoch)) return;
+    const now = this.touchMs(this.lastTickMs);
+    if (ageMs < now) this.index.forgetOlder(endpoint, now - ageMs);
+  }
+
+  /** The pod holds the prompt from now on, as far as anyone can tell; the neighbours are told. */
+  insertChain(
+    endpoint: u32,
+    prompt: PromptState,
+    tokenEnds: usize,
+    nowMs: f64,
+    isNews: bool,
+  ): void {
+    const hashes = prompt.hashes();
+    const count = prompt.checkpointCount;
+    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchMs(nowMs));
+    const vm = this.neighbourhood.vm;
+    if (vm < 0 || !isNews) return;
+    const epoch = this.endpoints.at(endpoint).epoch;
+    this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
+  }
+
+  /**
+   * The pod has evicted something that was last used at `touchedMs`: under LRU all that is as old
+   * is gone as well.
+   */
+  forgetOlder(endpoint: u32, touchedMs: u32, nowMs: f64): void {
+    this.index.forgetOlder(endpoint, touchedMs);
+    this.own.head.mispredictions += 1;
+    countMisprediction();
+    const vm = this.neighbourhood.vm;
+    if (vm < 0) return;
+    const epoch = this.endpoints.at(endpoint).epoch;
+    this.neighbourhood.journal.forget(vm, endpoint, epoch, this.touchMs(nowMs) - touchedMs);
+  }
+
+  noteDecision(
+    nowMs: f64,
+    endpoint: u32,
+    reason: u32,
+    promptTokens: u32,
+    matchedTokens: u32,
+    etaMs: f64,
+  ): void {
+    const head = this.own.head;
+    const decision = head.decision(head.decisionCount % DECISIONS_KEPT);
+    decision.atMs = nowMs;
+    decision.etaMs = <f32>etaMs;
+    decision.promptTokens = promptTokens;
+    decision.matchedTokens = matchedTokens;
+    decision.endpoint = <u16>endpoint;
+    decision.reason = <u16>reason;
+    head.decisionCount += 1;
+    head.promptTokens += promptTokens;
+    head.matchedTokens += matchedTokens;
+  }
+
+  onRange(at: usize, bytes: u32): void {
+    this.sync.passUp(at, bytes);
+  }
+
+  /** Applies records that the sidecar kept, and passes them on to the neighbours. */
+  replay(at: usize, bytes: u32, nowMs: f64): void {
+    this.neighbourhood.join(nowMs);
+    this.isReplaying = true;
+    readRecords(at, bytes, this);
+    this.isReplaying = false;
+  }
+
+  private isSameCache(endpoint: u32, epoch: u32): bool {
+    if (endpoint >= this.endpoints.limit) return false;
+    const row = this.endpoints.at(endpoint);
+    return row.isListed && row.epoch == epoch;
+  }
+
+  private tellCapacities(): void {
+    for (let number: u32 = 0; number < this.endpoints.limit; number++) {
+      if (this.endpoints.at(number).isListed) {
+        this.onCapacity(number, this.endpoints.at(number).capacityTokens);
+      }
+    }
+  }
+
+  private showRates(): void {
+    const head = this.own.head;
+    head.bytesPerToken = this.rates.bytesPerToken;
+    head.outputTokens = this.rates.outputTokens;
+    head.prefillSecondsPerToken = this.rates.prefillSecondsPerToken;
+    head.secondsPerOutputToken = this.rates.secondsPerOutputToken;
+    head.indexNodes = this.index.nodeCount;
+    head.indexNodesMax = this.index.nodeCountMax;
+    head.indexEvicted = this.index.evictedCount;
+  }
+}

@@ -1,0 +1,73 @@
+// Which requests are held for their body: a POST of plain JSON to a path whose prompt is known.
+import { Bytes, sameBytes, utf8 } from "../host/bytes";
+import { getHeader, HeaderMap, resultAt, resultSize } from "../host/calls";
+import { RequestKind } from "./prompt-parser";
+
+const METHOD = utf8(":method");
+const PATH = utf8(":path");
+const CONTENT_TYPE = utf8("content-type");
+const CONTENT_ENCODING = utf8("content-encoding");
+const UPGRADE = utf8("upgrade");
+const POST = utf8("POST");
+const JSON_TYPE = utf8("application/json");
+
+const PATHS: Bytes[] = [
+  utf8("/v1/chat/completions"),
+  utf8("/v1/completions"),
+  utf8("/v1/responses"),
+  utf8("/v1/embeddings"),
+  utf8("/v1/messages"),
+  utf8("/generate"),
+];
+const KINDS: StaticArray<u8> = [
+  <u8>RequestKind.Chat,
+  <u8>RequestKind.Completions,
+  <u8>RequestKind.Responses,
+  <u8>RequestKind.Embeddings,
+  <u8>RequestKind.Messages,
+  <u8>RequestKind.Generate,
+];
+
+/**
+ * The kind of a request whose body is to be read, or 0. A held upgrade would hang, a compressed
+ * body cannot be read, and every other path carries no prompt that is known.
+ */
+export function kindToHold(): u8 {
+  if (!getHeader(HeaderMap.Request, METHOD)) return 0;
+  if (!sameBytes(resultAt, resultSize, POST.at, POST.size)) return 0;
+  const kind = kindOfPath();
+  if (kind == 0 || !isJson()) return 0;
+  if (getHeader(HeaderMap.Request, CONTENT_ENCODING)) return 0;
+  if (getHeader(HeaderMap.Request, UPGRADE)) return 0;
+  return kind;
+}
+
+function kindOfPath(): u8 {
+  if (!getHeader(HeaderMap.Request, PATH)) return 0;
+  let size: u32 = 0;
+  while (size < resultSize && load<u8>(resultAt + size) != 0x3f) size += 1;
+  for (let i = 0; i < PATHS.length; i++) {
+    const path = unchecked(PATHS[i]);
+    if (sameBytes(resultAt, size, path.at, path.size)) return unchecked(KINDS[i]);
+  }
+  return 0;
+}
+
+/** `application/json` in any case, with or without parameters. */
+function isJson(): bool {
+  if (!getHeader(HeaderMap.Request, CONTENT_TYPE)) return false;
+  return startsWithIgnoringCase(resultAt, resultSize, JSON_TYPE);
+}
+
+/** True where a media type is `type`, which is in lower case, with or without parameters. */
+export function startsWithIgnoringCase(at: usize, size: u32, type: Bytes): bool {
+  if (size < type.size) return false;
+  for (let i: u32 = 0; i < type.size; i++) {
+    const byte = load<u8>(at + i);
+    const lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+    if (lower != load<u8>(type.at + i)) return false;
+  }
+  if (size == type.size) return true;
+  const after = load<u8>(at + type.size);
+  return after == 0x3b || after == 0x20 || after == 0x09;
+}

@@ -1,0 +1,125 @@
+// The VMs of one pool: this VM's own number among them, and what the others show.
+import { HEADS_PER_DECISION_MAX, HEAD_FRESH_MS, HEARTBEAT_STALE_MS, VMS_MAX } from "../constants";
+import { getShared, resultAt, resultCas, resultSize } from "../host/calls";
+import { Endpoints } from "../load/endpoint";
+import { Head, isHead, OwnHead } from "./head";
+import { Journal } from "./journal";
+import { SharedKeys } from "./keys";
+import { Neighbour } from "./neighbour";
+import { RecordSink } from "./record";
+
+export class Neighbourhood {
+  /** This VM's number, -1 before its first request: VMs that serve nothing take none. */
+  vm: i32 = -1;
+  /** Those whose heartbeat goes on. */
+  readonly others: Neighbour[] = [];
+  readonly journal: Journal;
+  private next: i32 = 0;
+  private sink: RecordSink | null = null;
+
+  constructor(
+    private readonly keys: SharedKeys,
+    private readonly endpoints: Endpoints,
+    readonly own: OwnHead,
+  ) {
+    this.journal = new Journal(keys, own.head.incarnation);
+  }
+
+  /** Says who takes the neighbours' records. */
+  attach(sink: RecordSink): void {
+    this.sink = sink;
+    this.journal.sink = sink;
+  }
+
+  /**
+   * Takes a number: the first that nobody holds, or whose holder's heartbeat stopped. Two VMs may
+   * write to a new one at once, so `tick` looks whether it was kept.
+   */
+  join(nowMs: f64): void {
+    if (this.vm >= 0) return;
+    for (let vm: u32 = 0; vm < VMS_MAX; vm++) {
+      let cas: u32 = 0;
+      const key = this.keys.head(vm);
+      if (getShared(key, this.keys.size)) {
+        if (isHead(resultAt, resultSize) && !isStale(changetype<Head>(resultAt), nowMs)) continue;
+        cas = resultCas;
+      }
+      if (!this.own.publish(this.keys, vm, this.endpoints, nowMs, cas)) continue;
+      this.vm = <i32>vm;
+      this.journal.restart();
+      return;
+    }
+  }
+
+  /** Looks at every VM's head and reads what the journals have; shows our own. */
+  tick(nowMs: f64): void {
+    if (this.vm >= 0) this.journal.publish(this.vm);
+    for (let vm: u32 = 0; vm < VMS_MAX; vm++) {
+      const key = this.keys.head(vm);
+      // Numbers are taken from 0 up, so the first that was never taken ends the walk.
+      if (!getShared(key, this.keys.size)) break;
+      if (<i32>vm == this.vm) this.keepNumber(nowMs);
+      else this.look(vm, nowMs);
+    }
+    const sink = this.sink;
+    for (let i = 0; i < this.others.length && sink != null; i++) {
+      unchecked(this.others[i]).readJournal(this.keys, sink);
+    }
+  }
+
+  /** Before a decision: the heads that were not looked at within the last millisecond, a few in turn. */
+  refresh(nowMs: f64): void {
+    const count = min<i32>(this.others.length, HEADS_PER_DECISION_MAX);
+    for (let i = 0; i < count; i++) {
+      this.next = this.next + 1 < this.others.length ? this.next + 1 : 0;
+      const other = unchecked(this.others[this.next]);
+      if (nowMs - other.readAtMs < HEAD_FRESH_MS) continue;
+      const key = this.keys.head(other.vm);
+      if (getShared(key, this.keys.size)) other.update(resultAt, resultSize, this.endpoints, nowMs);
+    }
+  }
+
+  /** Shows our own load, as it is now. */
+  publishHead(nowMs: f64): void {
+    if (this.vm < 0) return;
+    this.own.head.segmentSequence = this.journal.sequence;
+    this.own.head.segmentUsed = this.journal.published;
+    this.own.publish(this.keys, this.vm, this.endpoints, nowMs, 0);
+  }
+
+  /** Two VMs took one number: the one that wrote first looks for another. */
+  private keepNumber(nowMs: f64): void {
+    const isOurs =
+      isHead(resultAt, resultSize) &&
+      changetype<Head>(resultAt).incarnation == this.own.head.incarnation;
+    if (isOurs) {
+      this.publishHead(nowMs);
+      return;
+    }
+    this.vm = -1;
+    this.join(nowMs);
+  }
+
+  private look(vm: u32, nowMs: f64): void {
+    const at = resultAt;
+    const size = resultSize;
+    if (!isHead(at, size)) return;
+    let index = -1;
+    for (let i = 0; i < this.others.length; i++) {
+      if (unchecked(this.others[i]).vm == vm) index = i;
+    }
+    if (isStale(changetype<Head>(at), nowMs)) {
+      if (index >= 0) unchecked(this.others[index]).forget(this.endpoints);
+      return;
+    }
+    if (index < 0) {
+      index = this.others.length;
+      this.others.push(new Neighbour(vm));
+    }
+    unchecked(this.others[index]).update(at, size, this.endpoints, nowMs);
+  }
+}
+
+function isStale(head: Head, nowMs: f64): bool {
+  return nowMs - head.heartbeatMs > HEARTBEAT_STALE_MS;
+}
