@@ -1,0 +1,96 @@
+// One endpoint of a pool: its settings, its last load, how its scrapes go, when it lost its cache.
+import type { PodLoad } from "../scrape/pod-load.js";
+import type { Scrape, ScrapeFailure, ScrapeResult } from "../scrape/scrape.js";
+
+/** A start time further apart than its rounding means another process. */
+const START_TOLERANCE_SECONDS = 1;
+/** A single failure may be a keep-alive connection that the pod closed; this many are a state. */
+export const FAILING_AFTER = 3;
+
+export interface PodSettings {
+  /** `ip:port` or `[ip]:port`, as Envoy writes it. */
+  address: string;
+  scheme: "http" | "https";
+  metricsPath: string;
+  /** Null: the port of the address. */
+  metricsPort: number | null;
+  /** Listed, scraped and shown, but not to be picked any more. */
+  isDraining: boolean;
+}
+
+export interface Failure {
+  reason: ScrapeFailure;
+  detail: string;
+  inRow: number;
+  sinceMs: number;
+}
+
+/** The process's start time, and counters that fall only when the process is another one. */
+const IDENTITY = [
+  "startTimeSeconds",
+  "promptTokens",
+  "generatedTokens",
+  "prefixQueryTokens",
+  "prefixHitTokens",
+] as const;
+
+export class Endpoint {
+  load: PodLoad | null = null;
+  /** When the last successful scrape was sent; null before the first. */
+  loadSentAtMs: number | null = null;
+  /** Grows whenever the pod's cache was lost. */
+  epoch = 1;
+  failure: Failure | null = null;
+  hasBeenTried = false;
+  readonly results = new Map<ScrapeResult, number>();
+  /** The row in the table is older than what is known here. */
+  isDirty = true;
+  private readonly lastSeen = new Map<(typeof IDENTITY)[number], number>();
+
+  constructor(
+    public pod: PodSettings,
+    readonly number: number,
+  ) {}
+
+  get isFailing(): boolean {
+    return this.failure !== null && this.failure.inRow >= FAILING_AFTER;
+  }
+
+  get url(): string {
+    const { address, scheme, metricsPath, metricsPort } = this.pod;
+    const colon = address.lastIndexOf(":");
+    const port = metricsPort ?? Number(address.slice(colon + 1));
+    return `${scheme}://${address.slice(0, colon)}:${port}${metricsPath}`;
+  }
+
+  /** Takes a scrape in; a failed one leaves the load as it was, to grow old. */
+  record(scrape: Scrape): void {
+    this.hasBeenTried = true;
+    this.results.set(scrape.result, (this.results.get(scrape.result) ?? 0) + 1);
+    if (scrape.result !== "ok") {
+      const { result: reason, detail } = scrape;
+      const inRow = (this.failure?.inRow ?? 0) + 1;
+      this.failure = { reason, detail, inRow, sinceMs: this.failure?.sinceMs ?? scrape.sentAtMs };
+      return;
+    }
+    if (this.hasLostCache(scrape.load)) this.epoch++;
+    this.load = scrape.load;
+    this.loadSentAtMs = scrape.sentAtMs;
+    this.failure = null;
+    this.isDirty = true;
+  }
+
+  private hasLostCache(load: PodLoad): boolean {
+    let isLost = false;
+    for (const name of IDENTITY) {
+      const [was, is] = [this.lastSeen.get(name), load[name]];
+      // A page may lack a figure now and then: the last one seen is what counts.
+      if (is === null) continue;
+      this.lastSeen.set(name, is);
+      if (was === undefined) continue;
+      if (name === "startTimeSeconds") isLost ||= Math.abs(is - was) > START_TOLERANCE_SECONDS;
+      else isLost ||= is < was;
+    }
+    return isLost;
+  }
+}

@@ -1,0 +1,131 @@
+// One pool: its endpoints as discovery lists them, and the load table made from them.
+import type { EngineName } from "../engines/index.js";
+import { type Strategy, TableBuffer, type TableRow } from "../sync/table.js";
+import { Endpoint, type PodSettings } from "./endpoint.js";
+import { EndpointNumbers } from "./endpoint-numbers.js";
+
+export interface PoolListener {
+  added(endpoint: Endpoint): void;
+  removed(endpoint: Endpoint): void;
+}
+
+/** What discovery says about a pool at one moment. */
+export interface PodList {
+  pods: PodSettings[];
+  /** Undefined: discovery has no say, the configured strategy stays. */
+  strategy?: Strategy | undefined;
+}
+
+export interface PoolSettings {
+  name: string;
+  engine: EngineName;
+  modelName: string | null;
+  strategy: Strategy | null;
+}
+
+export class Pool {
+  /** In the order of their numbers, which is the order of the rows. */
+  endpoints: Endpoint[] = [];
+  strategy: Strategy | null;
+  /** Discovery has given a list, be it an empty one. */
+  isListed = false;
+  /** Addresses beyond the 1,024 numbers there are: not in the table. */
+  unnumbered: string[] = [];
+  /** What is wrong with the pool's files, by subject; their last good state counts. */
+  readonly problems = new Map<string, string>();
+  private readonly numbers = new EndpointNumbers();
+  /** Endpoints gone lately, so that one that comes back keeps its epoch and its last load. */
+  private readonly gone = new Map<string, Endpoint>();
+  private list: PodList = { pods: [] };
+  private table = new TableBuffer(0);
+
+  constructor(
+    readonly settings: PoolSettings,
+    private readonly listener: PoolListener,
+  ) {
+    this.strategy = settings.strategy;
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  setList(list: PodList, nowMs: number): void {
+    this.list = list;
+    this.isListed = true;
+    this.strategy = list.strategy ?? this.settings.strategy;
+    for (const address of this.numbers.forgetOld(nowMs)) this.gone.delete(address);
+    const known = new Map(this.endpoints.map((endpoint) => [endpoint.pod.address, endpoint]));
+    const wanted = new Set(list.pods.map((pod) => pod.address));
+    // Those that leave go first: nothing may hold two rows while the list changes.
+    for (const endpoint of this.endpoints) {
+      if (!wanted.has(endpoint.pod.address)) this.leave(endpoint, nowMs);
+    }
+    this.unnumbered = [];
+    const endpoints: Endpoint[] = [];
+    for (const pod of list.pods) {
+      const endpoint = known.get(pod.address) ?? this.enter(pod, nowMs);
+      if (endpoint === null) continue;
+      endpoint.pod = pod;
+      endpoint.isDirty = true;
+      endpoints.push(endpoint);
+    }
+    this.endpoints = endpoints.sort((a, b) => a.number - b.number);
+    this.table = new TableBuffer(endpoints.length);
+  }
+
+  /** Tries again for pods that found no number; call it now and then. */
+  retryUnnumbered(nowMs: number): void {
+    if (this.unnumbered.length > 0) this.setList(this.list, nowMs);
+  }
+
+  /** The table as of now; the bytes stay valid until the next call only. */
+  encode(header: Parameters<TableBuffer["seal"]>[0], nowMs: number): Buffer {
+    this.endpoints.forEach((endpoint, index) => {
+      if (endpoint.isDirty) this.table.writeRow(index, toRow(endpoint));
+      endpoint.isDirty = false;
+      const sentAtMs = endpoint.loadSentAtMs;
+      this.table.writeAge(index, sentAtMs === null ? null : Math.floor(nowMs - sentAtMs));
+    });
+    this.table.seal(header);
+    return this.table.bytes;
+  }
+
+  private enter(pod: PodSettings, nowMs: number): Endpoint | null {
+    const number = this.numbers.take(pod.address, nowMs);
+    if (number === null) {
+      this.unnumbered.push(pod.address);
+      return null;
+    }
+    const endpoint = this.gone.get(pod.address) ?? new Endpoint(pod, number);
+    this.gone.delete(pod.address);
+    endpoint.pod = pod;
+    this.listener.added(endpoint);
+    return endpoint;
+  }
+
+  private leave(endpoint: Endpoint, nowMs: number): void {
+    this.numbers.release(endpoint.pod.address, nowMs);
+    this.gone.set(endpoint.pod.address, endpoint);
+    this.listener.removed(endpoint);
+  }
+}
+
+function toRow(endpoint: Endpoint): TableRow {
+  const { pod, number, epoch, load } = endpoint;
+  return {
+    number,
+    mayBePicked: !pod.isDraining,
+    prefixCachingOff: load?.hasPrefixCaching === false,
+    address: pod.address,
+    epoch,
+    waiting: load?.waiting ?? null,
+    running: load?.running ?? null,
+    kvUsage: load?.kvUsage ?? null,
+    kvCapacityTokens: load?.kvCapacityTokens ?? 0,
+    promptTokens: load?.promptTokens ?? null,
+    generatedTokens: load?.generatedTokens ?? null,
+    prefixQueryTokens: load?.prefixQueryTokens ?? null,
+    prefixHitTokens: load?.prefixHitTokens ?? null,
+  };
+}

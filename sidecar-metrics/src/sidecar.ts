@@ -1,0 +1,109 @@
+// Puts the parts together: what always runs, and the modules that the configuration turns on.
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import type { Clock } from "./clock.js";
+import type { Config } from "./config/schema.js";
+import { firstHashKey, watchHashKey } from "./hash-key.js";
+import { HttpServer, plain } from "./http/server.js";
+import { PoolRunner } from "./pools/pool-runner.js";
+import { ScrapeLoop } from "./scrape/scrape-loop.js";
+import { SyncService } from "./sync/sync.js";
+import { poolsView } from "./view/pools-view.js";
+import { createReadiness } from "./view/readiness.js";
+import type { SidecarState } from "./view/state.js";
+
+/** How often endpoints that found no number are tried again. */
+const HOUSEKEEPING_MS = 10_000;
+
+export interface SidecarParts {
+  clock: Clock;
+  log: Logger;
+  version: string;
+}
+
+export interface RunningSidecar {
+  port: number;
+  stop(): Promise<void>;
+}
+
+/** Resolves when the port is open; rejects with a ConfigError, or when the port cannot be had. */
+export async function startSidecar(config: Config, parts: SidecarParts): Promise<RunningSidecar> {
+  const { clock, log } = parts;
+  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log));
+  const state: SidecarState = {
+    sync,
+    clock,
+    startedAtMs: clock.nowMs(),
+    version: parts.version,
+    isHashKeyRandom: config.hashKey === undefined && config.hashKeyFile === undefined,
+    problems: new Map(),
+  };
+  const loop = new ScrapeLoop(config.scrape, clock);
+  const runners: PoolRunner[] = [];
+  for (const pool of config.pools) {
+    const runner = await PoolRunner.create(pool, { config, clock, loop, log });
+    sync.add(runner.pool);
+    runners.push(runner);
+  }
+  const server = new HttpServer((error, path) => log.error({ err: error, path }, "request failed"));
+  addCoreRoutes(server, state);
+  await addModules(server, state, config);
+  const port = await server.listen(config.listen.host, config.listen.port);
+  for (const runner of runners) await runner.start();
+  const keyWatch = followHashKey(config, state, log);
+  const timer = setInterval(() => {
+    for (const { pool } of runners) pool.retryUnnumbered(clock.nowMs());
+  }, HOUSEKEEPING_MS);
+  return {
+    port,
+    stop: async () => {
+      clearInterval(timer);
+      keyWatch?.stop();
+      loop.stop();
+      await Promise.all([server.stop(), ...runners.map((runner) => runner.stop())]);
+    },
+  };
+}
+
+function addCoreRoutes(server: HttpServer, state: SidecarState): void {
+  const pendingPools = createReadiness(state);
+  server.route("POST", "/v1/sync", ({ query, body }) => {
+    const answer = state.sync.answer(query.get("pool") ?? "", body);
+    if (answer.status !== 200) return plain(answer.status, answer.error);
+    return { status: 200, type: "application/octet-stream", body: answer.body };
+  });
+  server.route("GET", "/v1/pools", () => {
+    const body = `${JSON.stringify(poolsView(state))}\n`;
+    return { status: 200, type: "application/json", body };
+  });
+  server.route("GET", "/healthz", () => plain(200, "ok"));
+  server.route("GET", "/readyz", () => {
+    const pending = pendingPools();
+    if (pending.length === 0) return plain(200, "ready");
+    return plain(503, `waiting for the first scrapes of ${pending.join(", ")}`);
+  });
+}
+
+/** Loaded only when used: the core runs, and starts, without them. */
+async function addModules(server: HttpServer, state: SidecarState, config: Config): Promise<void> {
+  if (config.statusPage) {
+    const { statusPage } = await import("./view/status-page.js");
+    server.route("GET", "/", () => statusPage(state));
+  }
+  if (config.metrics) {
+    const { createMetrics } = await import("./view/own-metrics.js");
+    server.route("GET", "/metrics", createMetrics(state));
+  }
+}
+
+function followHashKey(config: Config, { sync, problems }: SidecarState, log: Logger) {
+  if (config.hashKeyFile === undefined) return null;
+  return watchHashKey(config.hashKeyFile, {
+    key: (key) => sync.setHashKey(key),
+    problem: (text) => {
+      if (text === null) problems.delete("hashKey");
+      else problems.set("hashKey", text);
+      if (text !== null) log.warn(text);
+    },
+  });
+}

@@ -1,0 +1,87 @@
+// What the gateways of one pool last said of themselves, and their counters added up for good.
+import type { GatewayReport } from "./report.js";
+
+/** Beyond this the one silent for longest is forgotten. */
+export const GATEWAYS_MAX = 64;
+/** A gateway polls many times a second; after this it is gone (replaced, or cannot reach us). */
+export const GONE_AFTER_MS = 10_000;
+/** How long a gateway that is gone is still known, so that its counters are not counted twice. */
+const FORGOTTEN_AFTER_MS = 10 * 60_000;
+const REASONS_MAX = 64;
+
+export interface Gateway {
+  report: GatewayReport;
+  seenAtMs: number;
+  /** Where a replay goes on; null when none was asked for. */
+  replayCursor: number | null;
+}
+
+export interface Totals {
+  decisions: Map<string, number>;
+  promptTokens: number;
+  matchedTokens: number;
+  mispredictions: number;
+  syncs: number;
+}
+
+export class Gateways {
+  readonly totals: Totals = {
+    decisions: new Map(),
+    promptTokens: 0,
+    matchedTokens: 0,
+    mispredictions: 0,
+    syncs: 0,
+  };
+  private readonly known = new Map<string, Gateway>();
+  lastSeenAtMs: number | null = null;
+
+  take(report: GatewayReport, nowMs: number): Gateway {
+    const before = this.known.get(report.incarnation);
+    this.addUp(before?.report, report);
+    this.totals.syncs++;
+    this.lastSeenAtMs = nowMs;
+    const gateway: Gateway = {
+      report,
+      seenAtMs: nowMs,
+      replayCursor: before?.replayCursor ?? null,
+    };
+    // Set anew, so that the map's order is that of the last reports.
+    this.known.delete(report.incarnation);
+    this.known.set(report.incarnation, gateway);
+    for (const [incarnation, { seenAtMs }] of this.known) {
+      const isTooMany = this.known.size > GATEWAYS_MAX;
+      if (!isTooMany && nowMs - seenAtMs < FORGOTTEN_AFTER_MS) break;
+      this.known.delete(incarnation);
+    }
+    return gateway;
+  }
+
+  /** A new hash key empties the kept records, and with them every replay under way. */
+  restartReplays(): void {
+    for (const gateway of this.known.values()) gateway.replayCursor = null;
+  }
+
+  /** Those that still poll. */
+  live(nowMs: number): Gateway[] {
+    return [...this.known.values()].filter(({ seenAtMs }) => nowMs - seenAtMs <= GONE_AFTER_MS);
+  }
+
+  private addUp(before: GatewayReport | undefined, now: GatewayReport): void {
+    const { totals } = this;
+    totals.promptTokens += grown(before?.promptTokens, now.promptTokens);
+    totals.matchedTokens += grown(before?.matchedTokens, now.matchedTokens);
+    totals.mispredictions += grown(before?.mispredictions, now.mispredictions);
+    for (const [reason, count] of now.reasons) {
+      const total = totals.decisions.get(reason);
+      if (total === undefined && totals.decisions.size >= REASONS_MAX) continue;
+      totals.decisions.set(reason, (total ?? 0) + grown(before?.reasons.get(reason), count));
+    }
+  }
+}
+
+/** The growth of a counter; one that fell began anew. */
+function grown(before: number | null | undefined, now: number | null): number {
+  if (now === null) return 0;
+  const from = before ?? 0;
+  return now >= from ? now - from : now;
+}

@@ -1,0 +1,103 @@
+// The JSON of /v1/pools: everything the sidecar knows, for people and scripts.
+import type { Endpoint } from "../pools/endpoint.js";
+import type { Gateway } from "../sync/gateways.js";
+import type { PoolState } from "../sync/sync.js";
+import { findProblems } from "./problems.js";
+import type { SidecarState } from "./state.js";
+
+export type PodStatus = "new" | "ok" | "failing" | "draining";
+
+export function poolsView(state: SidecarState) {
+  const nowMs = state.clock.nowMs();
+  return {
+    version: state.version,
+    incarnation: state.sync.incarnation.toString(16).padStart(16, "0"),
+    uptimeMs: Math.floor(nowMs - state.startedAtMs),
+    problems: findProblems(state),
+    pools: [...state.sync.pools.values()].map((pool) => poolView(pool, nowMs)),
+  };
+}
+
+export type PoolView = ReturnType<typeof poolView>;
+export type PodView = ReturnType<typeof podView>;
+export type GatewayView = ReturnType<typeof gatewayView>;
+
+export function poolView({ pool, gateways, records }: PoolState, nowMs: number) {
+  const addresses = new Map(pool.endpoints.map(({ number, pod }) => [number, pod.address]));
+  const live = gateways.live(nowMs);
+  return {
+    name: pool.name,
+    engine: pool.settings.engine,
+    modelName: pool.settings.modelName,
+    routingStrategy: pool.strategy,
+    pods: pool.endpoints.map((endpoint) => podView(endpoint, nowMs)),
+    gateways: live.map((gateway) => gatewayView(gateway, nowMs)),
+    decisions: live.flatMap(({ report, seenAtMs }) =>
+      report.decisions.map((decision) => ({
+        ...decision,
+        ageMs: Math.floor(decision.ageMs + nowMs - seenAtMs),
+        address: decision.number === null ? null : (addresses.get(decision.number) ?? null),
+        gateway: report.incarnation,
+      })),
+    ),
+    totals: { ...gateways.totals, decisions: Object.fromEntries(gateways.totals.decisions) },
+    recordBytes: records.bytes,
+  };
+}
+
+function podView(endpoint: Endpoint, nowMs: number) {
+  const { pod, number, epoch, load, failure } = endpoint;
+  return {
+    address: pod.address,
+    number,
+    state: podStatus(endpoint),
+    ageMs: endpoint.loadSentAtMs === null ? null : Math.floor(nowMs - endpoint.loadSentAtMs),
+    epoch,
+    waiting: load?.waiting ?? null,
+    running: load?.running ?? null,
+    kvUsage: load?.kvUsage ?? null,
+    kvCapacityTokens: load === null || load.kvCapacityTokens === 0 ? null : load.kvCapacityTokens,
+    hasPrefixCaching: load?.hasPrefixCaching ?? null,
+    promptTokens: load?.promptTokens ?? null,
+    generatedTokens: load?.generatedTokens ?? null,
+    prefixQueryTokens: load?.prefixQueryTokens ?? null,
+    prefixHitTokens: load?.prefixHitTokens ?? null,
+    scrapes: Object.fromEntries(endpoint.results),
+    failure:
+      failure === null
+        ? null
+        : {
+            reason: failure.reason,
+            detail: failure.detail,
+            inRow: failure.inRow,
+            sinceMs: Math.floor(nowMs - failure.sinceMs),
+          },
+  };
+}
+
+function podStatus(endpoint: Endpoint): PodStatus {
+  if (endpoint.isFailing) return "failing";
+  if (endpoint.pod.isDraining) return "draining";
+  return endpoint.loadSentAtMs === null ? "new" : "ok";
+}
+
+function gatewayView({ report, seenAtMs }: Gateway, nowMs: number) {
+  const { incarnation, vms, uptimeMs, configHash, strategy, tableSequence } = report;
+  return {
+    incarnation,
+    ageMs: Math.floor(nowMs - seenAtMs),
+    vms,
+    uptimeMs,
+    configHash,
+    strategy,
+    tableSequence,
+    reasons: Object.fromEntries(report.reasons),
+    promptTokens: report.promptTokens,
+    matchedTokens: report.matchedTokens,
+    mispredictions: report.mispredictions,
+    rates: Object.fromEntries(report.rates),
+    index: Object.fromEntries(report.index),
+    pods: report.pods,
+    warnings: report.warnings,
+  };
+}
