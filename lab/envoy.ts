@@ -1,0 +1,190 @@
+// Finds, starts and asks a real Envoy; listeners can be changed by a file while traffic flows.
+import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, renameSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import type { Bootstrap, Listener } from "./envoy-config.js";
+import { listenersFile } from "./envoy-config.js";
+import { start, until, type Child } from "./processes.js";
+
+const ADMIN_TIMEOUT_MS = 10_000;
+
+/** ENVOY_BIN, else envoy on PATH, else the wheel in .venv; throws what to do when there is none. */
+export function findEnvoy(env: NodeJS.ProcessEnv = process.env): string {
+  const named = env["ENVOY_BIN"];
+  if (named !== undefined && named !== "") {
+    if (isExecutable(named)) return named;
+    throw new Error(`ENVOY_BIN=${named} is not an executable file`);
+  }
+  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
+    const candidate = join(folder, "envoy");
+    if (folder !== "" && isExecutable(candidate)) return candidate;
+  }
+  for (const version of listed(".venv/lib")) {
+    const candidate = join(".venv/lib", version, "site-packages/envoy/_bin/envoy");
+    if (isExecutable(candidate)) return candidate;
+  }
+  throw new Error("there is no Envoy: set ENVOY_BIN, or run ./build.sh setup");
+}
+
+export interface EnvoyOptions {
+  /** Without `static_resources.listeners` when `listeners` is given. */
+  bootstrap: Bootstrap;
+  /** These listeners come from a file that `pushListeners` replaces. */
+  listeners?: Listener[];
+  /** Worker threads. */
+  concurrency?: number;
+  logLevel?: string;
+  /** As Envoy's --component-log-level, for example `wasm:debug`. */
+  componentLogLevel?: string;
+  /** Where its files go; a new temporary folder, removed at the end, when absent. */
+  folder?: string;
+}
+
+/**
+ * Starts an Envoy and waits until it serves. Call it on the main thread: Envoy asks the kernel to
+ * end it with the thread that started it.
+ */
+export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "warmroute-envoy-"));
+  mkdirSync(folder, { recursive: true });
+  const bootstrap = structuredClone(options.bootstrap);
+  const ldsPath = join(folder, "lds.json");
+  if (options.listeners !== undefined) {
+    writeFileSync(ldsPath, listenersFile(options.listeners, 0));
+    bootstrap.dynamic_resources = {
+      lds_config: { path_config_source: { path: ldsPath }, resource_api_version: "V3" },
+    };
+  }
+  const configPath = join(folder, "envoy.json");
+  writeFileSync(configPath, JSON.stringify(bootstrap, null, 1));
+  const adminPort = bootstrap.admin.address.socket_address.port_value;
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  const args = ["--config-path", configPath, "--concurrency", String(options.concurrency ?? 2)];
+  // Another Envoy on the machine holds the shared memory and the sockets of base id 0.
+  args.push("--use-dynamic-base-id", "--log-level", options.logLevel ?? "info");
+  args.push("--drain-time-s", "1", "--parent-shutdown-time-s", "2");
+  if (options.componentLogLevel !== undefined) {
+    args.push("--component-log-level", options.componentLogLevel);
+  }
+  const child = await start({
+    name: "envoy",
+    command: findEnvoy(),
+    args,
+    logPath: join(folder, "envoy.log"),
+    readyUrl: `${adminUrl}/ready`,
+  });
+  return new Envoy(child, adminUrl, folder, ldsPath, options.folder === undefined);
+}
+
+/** A running Envoy and its admin interface. */
+export class Envoy {
+  #pushes = 0;
+
+  constructor(
+    readonly child: Child,
+    readonly adminUrl: string,
+    readonly folder: string,
+    private readonly ldsPath: string,
+    private readonly ownsFolder: boolean,
+  ) {}
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** Everything Envoy and the filter logged so far. */
+  get log(): string {
+    return this.child.output;
+  }
+
+  /** The counters and gauges whose name matches; a name that is absent never counted. */
+  async stats(filter = ""): Promise<Map<string, number>> {
+    const text = await this.get(`/stats?filter=${encodeURIComponent(filter)}`);
+    const stats = new Map<string, number>();
+    for (const line of text.split("\n")) {
+      const colon = line.lastIndexOf(": ");
+      const value = Number(line.slice(colon + 2));
+      if (colon > 0 && Number.isFinite(value)) stats.set(line.slice(0, colon), value);
+    }
+    return stats;
+  }
+
+  async stat(name: string): Promise<number | undefined> {
+    const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    return (await this.stats(`^${escaped}$`)).get(name);
+  }
+
+  async configDump(): Promise<unknown> {
+    return JSON.parse(await this.get("/config_dump")) as unknown;
+  }
+
+  /**
+   * Replaces the listeners of the file and waits until Envoy took or refused them. Envoy watches
+   * for renames, and a write in place could be read half done.
+   */
+  async pushListeners(listeners: Listener[]): Promise<"accepted" | "refused"> {
+    const before = await this.listenerUpdates();
+    const next = `${this.ldsPath}.next`;
+    writeFileSync(next, listenersFile(listeners, ++this.#pushes));
+    renameSync(next, this.ldsPath);
+    let after = before;
+    await until(
+      "Envoy read the new listeners",
+      async () => {
+        after = await this.listenerUpdates();
+        return after.accepted > before.accepted || after.refused > before.refused;
+      },
+      ADMIN_TIMEOUT_MS,
+    );
+    return after.accepted > before.accepted ? "accepted" : "refused";
+  }
+
+  /** Asks Envoy to end by itself (its destructors run), and removes its folder. */
+  async stop(): Promise<void> {
+    await this.post("/quitquitquit").catch(() => undefined);
+    await this.child.stop();
+    if (this.ownsFolder) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async get(path: string): Promise<string> {
+    return await this.#ask("GET", path);
+  }
+
+  async post(path: string): Promise<string> {
+    return await this.#ask("POST", path);
+  }
+
+  async #ask(method: string, path: string): Promise<string> {
+    const signal = AbortSignal.timeout(ADMIN_TIMEOUT_MS);
+    const response = await fetch(this.adminUrl + path, { method, signal });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`admin ${path}: ${response.status} ${text}`);
+    return text;
+  }
+
+  private async listenerUpdates(): Promise<{ accepted: number; refused: number }> {
+    const stats = await this.stats("^listener_manager.lds.update_(success|rejected)$");
+    return {
+      accepted: stats.get("listener_manager.lds.update_success") ?? 0,
+      refused: stats.get("listener_manager.lds.update_rejected") ?? 0,
+    };
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
