@@ -138,9 +138,7 @@ function moveTo(stream: Stream, pool: Pool, server: i32): void {
 function forgetPrompt(stream: Stream, pool: Pool): void {
   if (!stream.hasPrediction) return;
   stream.hasPrediction = false;
-  const prompt = stream.prompt;
-  const depth = <u32>stream.matchedDepth;
-  pool.index.forgetChain(stream.hold.endpoint, prompt.hashes(), depth, prompt.checkpointCount);
+  pool.withdrawChain(stream.hold.endpoint, stream.prompt, stream.matchedDepth);
 }
 
 function statusCode(): u16 {

@@ -52,6 +52,15 @@ export const REPEAT_JOURNAL_MS: u32 = 1000;
 /** Largest records block in one report; the rest waits for the next poll. */
 export const REPORT_RECORD_BYTES_MAX: u32 = 256 * 1024;
 
+/** Most record bytes in one answer of the sidecar, as in docs/table-format.md. */
+const ANSWER_RECORD_BYTES_MAX: u32 = 1024 * 1024;
+
+/**
+ * An answer holds whole reports' records. With more bytes than this the next report's may just not
+ * have fitted, so they are asked for.
+ */
+export const REPLAY_LAST_BYTES_MAX: u32 = ANSWER_RECORD_BYTES_MAX - REPORT_RECORD_BYTES_MAX;
+
 /** Largest JSON text in one report, as in docs/table-format.md. */
 export const REPORT_JSON_BYTES_MAX: u32 = 256 * 1024;
 

@@ -97,7 +97,7 @@ function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
 }
 
 function lastHash(prompt: PromptState): u64 {
-  return load<u64>(prompt.hashes() + (<usize>(prompt.checkpointCount - 1) << 3));
+  return load<u64>(prompt.hashes() + ((<usize>(prompt.checkpointCount - 1)) << 3));
 }
 
 /** Tokens of the whole prompt; tokens up to each checkpoint go to `tokenEnds`. */
@@ -138,11 +138,14 @@ function insert(stream: Stream, pool: Pool, nowMs: f64): void {
   const first = <u32>answer.first;
   const hashes = prompt.hashes();
   const count = prompt.checkpointCount;
-  const depth = <u32>load<u16>(query.depths + (<usize>first << 1));
+  const depth = <u32>load<u16>(query.depths + ((<usize>first) << 1));
   stream.matchedDepth = <u16>depth;
   stream.priorTouchMs = 0;
   if (depth > 0) {
-    stream.priorTouchMs = pool.index.touchedMs(first, load<u64>(hashes + (<usize>(depth - 1) << 3)));
+    stream.priorTouchMs = pool.index.touchedMs(
+      first,
+      load<u64>(hashes + ((<usize>(depth - 1)) << 3)),
+    );
   }
   const sinceMs = pool.touchMs(nowMs) - stream.priorTouchMs;
   const isNews = depth < count || sinceMs >= REPEAT_JOURNAL_MS;

@@ -85,7 +85,7 @@ export class Pool implements CacheListener, RecordSink {
 
   /** This VM serves requests: it takes a number among those of the pool. */
   serve(nowMs: f64): void {
-    if (this.neighbourhood.vm >= 0) return;
+    // It may have a number already, from when it passed on what the sidecar had kept.
     this.own.head.isServing = true;
     this.neighbourhood.join(nowMs);
   }
@@ -137,6 +137,14 @@ export class Pool implements CacheListener, RecordSink {
     this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
   }
 
+  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32): void {
+    if (!this.isSameCache(endpoint, epoch)) return;
+    this.index.forgetChain(endpoint, hashes, 0, count);
+    const vm = this.neighbourhood.vm;
+    if (!this.isReplaying || vm < 0) return;
+    this.neighbourhood.journal.withdraw(vm, endpoint, epoch, hashes, count);
+  }
+
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
     const now = this.touchMs(this.lastTickMs);
@@ -158,6 +166,18 @@ export class Pool implements CacheListener, RecordSink {
     if (vm < 0 || !isNews) return;
     const epoch = this.endpoints.at(endpoint).epoch;
     this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
+  }
+
+  /** Takes back an insert, from checkpoint `from` on: the pod did not serve the prompt. */
+  withdrawChain(endpoint: u32, prompt: PromptState, from: u32): void {
+    const hashes = prompt.hashes();
+    const count = prompt.checkpointCount;
+    this.index.forgetChain(endpoint, hashes, from, count);
+    const vm = this.neighbourhood.vm;
+    if (vm < 0 || from >= count) return;
+    const epoch = this.endpoints.at(endpoint).epoch;
+    const tail = hashes + ((<usize>from) << 3);
+    this.neighbourhood.journal.withdraw(vm, endpoint, epoch, tail, count - from);
   }
 
   /**
@@ -195,15 +215,19 @@ export class Pool implements CacheListener, RecordSink {
     head.matchedTokens += matchedTokens;
   }
 
+  /** The sidecar has the records that it gave us: they do not go up again. */
   onRange(at: usize, bytes: u32): void {
-    this.sync.passUp(at, bytes);
+    if (!this.isReplaying) this.sync.passUp(at, bytes);
   }
 
   /** Applies records that the sidecar kept, and passes them on to the neighbours. */
   replay(at: usize, bytes: u32, nowMs: f64): void {
-    this.neighbourhood.join(nowMs);
+    const neighbourhood = this.neighbourhood;
+    neighbourhood.join(nowMs);
+    if (neighbourhood.vm >= 0) neighbourhood.journal.publish(neighbourhood.vm);
     this.isReplaying = true;
     readRecords(at, bytes, this);
+    if (neighbourhood.vm >= 0) neighbourhood.journal.publish(neighbourhood.vm);
     this.isReplaying = false;
   }
 

@@ -72,14 +72,11 @@ export class Endpoint {
   /** Notes the in-flight total for the time step that `nowMs` is in. */
   noteInFlight(nowMs: f64): void {
     const step = Math.floor(nowMs / HISTORY_STEP_MS);
-    const history = changetype<usize>(this) + HISTORY_OFFSET;
-    const inFlight = <u32>max(this.inFlight, 0);
+    const before = load<u32>(this.historyCell(this.historyStep));
     // Steps in which nobody looked had the total of the last look, within one tick.
     const skipped = <u32>Math.min(step - this.historyStep, <f64>HISTORY_LENGTH);
-    for (let i: u32 = 0; i < skipped; i++) {
-      store<u32>(history + ((<usize>(<u64>(step - <f64>i) % HISTORY_LENGTH)) << 2), inFlight);
-    }
-    if (skipped == 0) store<u32>(history + ((<usize>(<u64>step % HISTORY_LENGTH)) << 2), inFlight);
+    for (let i: u32 = 1; i < skipped; i++) store<u32>(this.historyCell(step - <f64>i), before);
+    store<u32>(this.historyCell(step), <u32>max(this.inFlight, 0));
     this.historyStep = step;
   }
 
@@ -94,9 +91,12 @@ export class Endpoint {
 
   private inFlightIn(step: f64): u32 {
     const oldest = this.historyStep - <f64>(HISTORY_LENGTH - 1);
-    const kept = Math.max(Math.min(step, this.historyStep), Math.max(oldest, 0));
+    return load<u32>(this.historyCell(Math.max(Math.min(step, this.historyStep), oldest)));
+  }
+
+  private historyCell(step: f64): usize {
     const history = changetype<usize>(this) + HISTORY_OFFSET;
-    return load<u32>(history + ((<usize>(<u64>kept % HISTORY_LENGTH)) << 2));
+    return history + ((<usize>(<u64>Math.max(step, 0) % HISTORY_LENGTH)) << 2);
   }
 }
 

@@ -5,7 +5,7 @@ import { Endpoint } from "./endpoint";
 
 /** Tokens of evidence that weigh as much as what is believed before them. */
 const PRIOR_TOKENS: f64 = 20000;
-/** A sum halves after about so many samples, so that a pod that changed is seen again. */
+/** What a sum keeps with each sample: half after 69, so that a pod that changed is seen again. */
 const FADE: f64 = 0.99;
 /** Samples shorter than this say more about the step than about prefill. */
 const PREFILL_TOKENS_MIN: f64 = 512;
@@ -26,6 +26,8 @@ export class Rates {
   private prefillSeconds: f64 = 0;
   private prefillTokens: f64 = 0;
   private hasPromptTokens: bool = false;
+  private hasOutputTokens: bool = false;
+  private hasDecode: bool = false;
   private bytesPerTokenStart: f64 = 4;
   private prefillStart: f64 = 62e-6;
 
@@ -34,11 +36,9 @@ export class Rates {
     this.bytesPerTokenStart = config.bytesPerToken;
     this.prefillStart = config.prefillUsPerToken * 1e-6;
     if (this.byteTokens == 0) this.bytesPerToken = config.bytesPerToken;
-    if (this.prefillTokens == 0) {
-      this.prefillSecondsPerToken = this.prefillStart;
-      this.outputTokens = <f64>config.outputTokens;
-      this.secondsPerOutputToken = config.tpotMs * 1e-3;
-    }
+    if (this.prefillTokens == 0) this.prefillSecondsPerToken = this.prefillStart;
+    if (!this.hasOutputTokens) this.outputTokens = <f64>config.outputTokens;
+    if (!this.hasDecode) this.secondsPerOutputToken = config.tpotMs * 1e-3;
   }
 
   /** A prompt of `bytes` decoded bytes had `tokens` tokens, by the pod's own word. */
@@ -47,8 +47,7 @@ export class Rates {
     this.bytes = this.bytes * FADE + bytes;
     this.byteTokens = this.byteTokens * FADE + tokens;
     const prior: f64 = 2000;
-    const ratio =
-      (this.bytes + prior * this.bytesPerTokenStart) / (this.byteTokens + prior);
+    const ratio = (this.bytes + prior * this.bytesPerTokenStart) / (this.byteTokens + prior);
     this.bytesPerToken = Math.min(Math.max(ratio, 0.5), 16);
   }
 
@@ -60,12 +59,14 @@ export class Rates {
   }
 
   learnOutput(tokens: f64): void {
+    this.hasOutputTokens = true;
     this.outputTokens += (Math.min(tokens, 1e6) - this.outputTokens) * MEAN_WEIGHT;
   }
 
   /** One streamed answer: `seconds` from its first to its last of `tokens` tokens. */
   learnDecode(seconds: f64, tokens: f64): void {
     if (tokens < 8 || !(seconds > 0)) return;
+    this.hasDecode = true;
     const sample = Math.min(Math.max(seconds / (tokens - 1), 1e-4), 10);
     this.secondsPerOutputToken += (sample - this.secondsPerOutputToken) * MEAN_WEIGHT;
   }

@@ -73,7 +73,8 @@ export function writeReport(
   to.bytes(isDefault ? STRATEGY_DEFAULT : STRATEGY_PREFIX);
   number(to, SEQUENCE, <f64>pool.table.sequence);
   writeCounters(to, heads);
-  writeRates(to, heads, pool);
+  // Before the first request this VM's own rates, which are the configured ones.
+  writeRates(to, heads.length > 0 ? heads : [pool.own.head], pool);
   writePods(to, pool);
   to.bytes(DECISIONS);
   let written: u32 = 0;
@@ -147,7 +148,7 @@ function writeRates(to: ByteWriter, heads: Head[], pool: Pool): void {
     nodesMax = Math.max(nodesMax, <f64>head.indexNodesMax);
     evicted = Math.max(evicted, <f64>head.indexEvicted);
   }
-  const count = Math.max(<f64>heads.length, 1);
+  const count = <f64>heads.length;
   number(to, RATES, bytesPerToken / count);
   number(to, OUTPUT, output / count);
   number(to, PREFILL, (prefill / count) * 1e6);

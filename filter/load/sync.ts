@@ -1,6 +1,11 @@
 // The way of the table: one VM of the pool holds a lease, polls the sidecar, and publishes the
 // answer in shared data, where all VMs of the pool find it.
-import { LEASE_MS, REPORT_JSON_BYTES_MAX, REPORT_RECORD_BYTES_MAX } from "../constants";
+import {
+  LEASE_MS,
+  REPLAY_LAST_BYTES_MAX,
+  REPORT_JSON_BYTES_MAX,
+  REPORT_RECORD_BYTES_MAX,
+} from "../constants";
 import { Bytes, ByteWriter, sameBytes, utf8 } from "../host/bytes";
 import {
   BufferKind,
@@ -39,7 +44,7 @@ class Lease {
   startedMs: f64;
   /** Grows with each table that is published. */
   tableNumber: u32;
-  /** No answer has come since the shared data began: kept records are wanted. */
+  /** Since the shared data began not all kept records have come: they are wanted. */
   wantsReplay: bool;
 }
 
@@ -149,7 +154,9 @@ export class Sync {
   private makeReport(pool: Pool, nowMs: f64): ByteWriter {
     let report = this.report;
     if (report == null) {
-      report = new ByteWriter(REPORT_HEADER_BYTES + REPORT_JSON_BYTES_MAX + REPORT_RECORD_BYTES_MAX);
+      report = new ByteWriter(
+        REPORT_HEADER_BYTES + REPORT_JSON_BYTES_MAX + REPORT_RECORD_BYTES_MAX,
+      );
       this.report = report;
     }
     let records = this.records;
@@ -181,7 +188,7 @@ export class Sync {
     store<f64>(table - STAMP_BYTES, nowMs);
     setShared(this.keys.table(), this.keys.size, table - STAMP_BYTES, tableBytes + STAMP_BYTES, 0);
     this.lease.tableNumber += 1;
-    this.lease.wantsReplay = false;
+    if (recordBytes <= REPLAY_LAST_BYTES_MAX) this.lease.wantsReplay = false;
     this.seenTable = this.lease.tableNumber;
     this.writeLease(0);
     // Last: joining the neighbours calls the host, and the answer lies in its page. So it is moved.

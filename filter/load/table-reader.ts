@@ -1,5 +1,6 @@
 // Decodes the sidecar's load table (docs/table-format.md) into the endpoints of a pool.
 import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX, UNCONFIRMED_HITS_MAX } from "../constants";
+import { sameBytes } from "../host/bytes";
 import { Endpoint, Endpoints } from "./endpoint";
 
 const ANSWER_MAGIC: u32 = 0x31415257; // "WRA1", little-endian
@@ -100,7 +101,14 @@ function readRow(
   const epoch = load<u32>(row, 4);
   const ageMs = load<u32>(row, 8);
   const capacityTokens = load<u32>(row, 24);
-  const isSameCache = endpoint.wasListed && endpoint.epoch == epoch;
+  const addressSize = <u32>load<u8>(row, 3);
+  // A sidecar that restarts gives numbers and epochs anew, so the address tells whose they are.
+  const isSamePod = sameBytes(endpoint.address, endpoint.addressSize, row + 64, addressSize);
+  const isSameCache = isSamePod && endpoint.wasListed && endpoint.epoch == epoch;
+  if (!isSamePod) {
+    endpoint.prefillSeconds = 0;
+    endpoint.prefillTokens = 0;
+  }
   if (!isSameCache) {
     if (endpoint.wasListed) listener.onCacheLost(number);
     endpoint.predictedHits = 0;
@@ -121,6 +129,6 @@ function readRow(
   endpoint.capacityTokens = capacityTokens;
   endpoint.prefixHits = load<f64>(row, 56);
   endpoint.scrapedAtMs = ageMs == NEVER_SCRAPED ? 0 : receivedAtMs - <f64>ageMs;
-  endpoint.addressSize = load<u8>(row, 3);
+  endpoint.addressSize = <u8>addressSize;
   memory.copy(endpoint.address, row + 64, ADDRESS_BYTES_MAX);
 }

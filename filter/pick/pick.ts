@@ -102,10 +102,7 @@ function weigh(
     rates.promptTokens,
     perToken,
   );
-  let wait = queue;
-  if (endpoint.capacityTokens > 0) {
-    wait += waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates);
-  }
+  let wait = queue + waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates, config);
   if (endpoint.overdueCount > 0) {
     wait += Math.max(query.nowMs - endpoint.overdueSinceMs, 0) * 1e-3;
   }
@@ -133,18 +130,23 @@ function waitForSpace(
   inFlight: f64,
   outputTokens: f64,
   rates: Rates,
+  config: Config,
 ): f64 {
-  const capacity = <f64>endpoint.capacityTokens;
-  const held = <f64>(endpoint.ownKvTokens + endpoint.otherKvTokens);
   const isKnown = isFresh && endpoint.kvUse == endpoint.kvUse;
+  const isSized = endpoint.capacityTokens > 0;
+  if (!isKnown && !isSized) return 0;
+  const capacity = <f64>(isSized ? endpoint.capacityTokens : config.defaultCapacityTokens);
+  const held = <f64>(endpoint.ownKvTokens + endpoint.otherKvTokens);
   // What waits for prefill is not in the pod's figure yet; without a figure our own count stands in.
   const used = isKnown ? <f64>endpoint.kvUse * capacity + endpoint.backlogTokens : held;
+  // Tokens that are held are some request's, also where the page lacks the count.
+  const running = isKnown && endpoint.kvUse > 0 ? Math.max(inFlight, 1) : inFlight;
   return spaceDelay(
-    query.promptTokens + outputTokens + (inFlight * outputTokens) / 2,
+    query.promptTokens + outputTokens + (inFlight * rates.outputTokens) / 2,
     Math.max(capacity - used, 0),
-    inFlight,
-    outputTokens,
-    rates.promptTokens + outputTokens,
+    running,
+    rates.outputTokens,
+    rates.promptTokens + rates.outputTokens,
     rates.secondsPerOutputToken,
   );
 }

@@ -1,5 +1,5 @@
 // SipHash-1-3 with a 128-bit key, over bytes that come in pieces.
-// (Aumasson and Bernstein, "SipHash: a fast short-input PRF"; 1-3 as in the tables of Rust, Python.)
+// (Aumasson and Bernstein, "SipHash: a fast short-input PRF"; 1-3 as in Rust and Python.)
 
 const V0: u64 = 0x736f6d6570736575;
 const V1: u64 = 0x646f72616e646f6d;

@@ -27,7 +27,7 @@ export function isNull(p: usize, n: u32): bool {
   return n == 4 && load<u32>(p) == NULL;
 }
 
-/** The value of plain digits, u32.MAX_VALUE at most; -1 for anything else (sign, fraction, word). */
+/** The value of plain digits, u32.MAX_VALUE at most; -1 for all else (sign, fraction, word). */
 export function wholeNumber(p: usize, n: u32): i64 {
   if (n == 0) return -1;
   let value: i64 = 0;

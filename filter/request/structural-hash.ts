@@ -57,7 +57,7 @@ export class StructuralHash extends SipState {
     this.level = 0;
   }
 
-  /** Each of the following takes what a scan tells; those that can end the value say if it ended. */
+  /** This and the following take what a scan tells; those that may end the value say if so. */
   open(isObject: bool): void {
     const frame = this.frame(this.level++);
     frame.hash = isObject ? OBJECT : ARRAY;

@@ -40,14 +40,16 @@ export class Head {
   // @ts-ignore: decorator
   @inline
   reasonCell(reason: u32): usize {
-    return changetype<usize>(this) + offsetof<Head>() + (<usize>reason << 3);
+    return changetype<usize>(this) + offsetof<Head>() + ((<usize>reason) << 3);
   }
 
   // @ts-ignore: decorator
   @inline
   decision(i: u32): Decision {
     return changetype<Decision>(
-      changetype<usize>(this) + DECISIONS_OFFSET + <usize>(i % DECISIONS_KEPT) * offsetof<Decision>(),
+      changetype<usize>(this) +
+        DECISIONS_OFFSET +
+        <usize>(i % DECISIONS_KEPT) * offsetof<Decision>(),
     );
   }
 

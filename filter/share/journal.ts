@@ -3,7 +3,15 @@
 import { SEGMENTS_MAX, SEGMENT_BYTES } from "../constants";
 import { setShared } from "../host/calls";
 import { SharedKeys } from "./keys";
-import { insertBytes, RECORD_BYTES_MAX, RECORD_HEADER_BYTES, RecordSink, writeForget, writeInsert } from "./record";
+import {
+  insertBytes,
+  RECORD_BYTES_MAX,
+  RECORD_HEADER_BYTES,
+  RecordSink,
+  writeForget,
+  writeInsert,
+  writeWithdraw,
+} from "./record";
 
 /** incarnation u64, sequence u32, used bytes u32 (header and records). */
 export const SEGMENT_HEADER_BYTES: u32 = 16;
@@ -25,15 +33,12 @@ export class Journal {
     if (SEGMENT_HEADER_BYTES + RECORD_BYTES_MAX > SEGMENT_BYTES) ERROR("a record fits a segment");
   }
 
-  insert(
-    vm: u32,
-    endpoint: u32,
-    epoch: u32,
-    hashes: usize,
-    tokenEnds: usize,
-    count: u32,
-  ): void {
+  insert(vm: u32, endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void {
     writeInsert(this.room(vm, insertBytes(count)), endpoint, epoch, hashes, tokenEnds, count);
+  }
+
+  withdraw(vm: u32, endpoint: u32, epoch: u32, hashes: usize, count: u32): void {
+    writeWithdraw(this.room(vm, insertBytes(count)), endpoint, epoch, hashes, count);
   }
 
   forget(vm: u32, endpoint: u32, epoch: u32, ageMs: u32): void {

@@ -1,6 +1,7 @@
 // What one VM knows of another one of its pool: the load it last showed, and how far its journal is read.
 import { ENDPOINTS_MAX, SEGMENTS_MAX, SEGMENTS_PER_TICK_MAX } from "../constants";
 import { getShared, resultAt, resultSize } from "../host/calls";
+import { countLapped } from "../metrics";
 import { Endpoints } from "../load/endpoint";
 import { Head, HEAD_BYTES_MAX, HEAD_FIXED_BYTES, HeadEntry, isHead } from "./head";
 import { SEGMENT_HEADER_BYTES } from "./journal";
@@ -11,8 +12,6 @@ export class Neighbour {
   /** A copy of its head, as last read. */
   readonly head: Head = changetype<Head>(heap.alloc(HEAD_BYTES_MAX));
   readAtMs: f64 = 0;
-  /** Segments that were overwritten before they were read. */
-  lapped: u64 = 0;
   private readSequence: u32 = 0;
   private readBytes: u32 = SEGMENT_HEADER_BYTES;
 
@@ -55,12 +54,13 @@ export class Neighbour {
       const isWhole = this.readSegment(resultAt, resultSize, sink);
       if (this.readSequence >= head.segmentSequence) return;
       // A segment that is not the newest any more is complete: go on to the next.
-      if (!isWhole) this.lapped += 1;
+      if (!isWhole) countLapped(1);
       this.readSequence += 1;
       this.readBytes = SEGMENT_HEADER_BYTES;
-      const oldest = head.segmentSequence >= SEGMENTS_MAX ? head.segmentSequence - SEGMENTS_MAX + 1 : 0;
+      const oldest =
+        head.segmentSequence >= SEGMENTS_MAX ? head.segmentSequence - SEGMENTS_MAX + 1 : 0;
       if (this.readSequence < oldest) {
-        this.lapped += oldest - this.readSequence;
+        countLapped(oldest - this.readSequence);
         this.readSequence = oldest;
       }
     }

@@ -37,6 +37,10 @@ export class Neighbourhood {
    */
   join(nowMs: f64): void {
     if (this.vm >= 0) return;
+    // Before the head is shown: its sequence must be that of the new ring.
+    this.journal.restart();
+    this.own.head.segmentSequence = this.journal.sequence;
+    this.own.head.segmentUsed = this.journal.published;
     for (let vm: u32 = 0; vm < VMS_MAX; vm++) {
       let cas: u32 = 0;
       const key = this.keys.head(vm);
@@ -46,8 +50,17 @@ export class Neighbourhood {
       }
       if (!this.own.publish(this.keys, vm, this.endpoints, nowMs, cas)) continue;
       this.vm = <i32>vm;
-      this.journal.restart();
+      this.forgetHolder(vm);
       return;
+    }
+  }
+
+  /** The number's former holder is no neighbour any more: from now on its head is ours. */
+  private forgetHolder(vm: u32): void {
+    for (let i = this.others.length - 1; i >= 0; i--) {
+      if (unchecked(this.others[i]).vm != vm) continue;
+      unchecked(this.others[i]).forget(this.endpoints);
+      this.others.splice(i, 1);
     }
   }
 
@@ -75,7 +88,10 @@ export class Neighbourhood {
       const other = unchecked(this.others[this.next]);
       if (nowMs - other.readAtMs < HEAD_FRESH_MS) continue;
       const key = this.keys.head(other.vm);
-      if (getShared(key, this.keys.size)) other.update(resultAt, resultSize, this.endpoints, nowMs);
+      if (!getShared(key, this.keys.size) || !isHead(resultAt, resultSize)) continue;
+      // What the tick has forgotten stays so: a head lies there for good after its VM's end.
+      if (isStale(changetype<Head>(resultAt), nowMs)) continue;
+      other.update(resultAt, resultSize, this.endpoints, nowMs);
     }
   }
 

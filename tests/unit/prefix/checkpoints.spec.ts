@@ -1,3 +1,4 @@
+// Where checkpoints lie, by the arithmetic of the design done by hand.
 import { CheckpointList, gridStep } from "../../../filter/prefix/checkpoints";
 import { mix } from "../../../filter/prefix/siphash";
 

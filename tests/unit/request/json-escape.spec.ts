@@ -1,3 +1,4 @@
+// The escapes of RFC 8259, and code points against the standard library.
 import { hexDigit, unescaped, utf8Bytes } from "../../../filter/request/json-escape";
 
 describe("an escape", () => {
@@ -24,7 +25,9 @@ describe("an escape", () => {
 
 describe("a code point", () => {
   test("has the bytes that the standard library gives it", () => {
-    const points: u32[] = [1, 0x41, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff];
+    const points: u32[] = [
+      1, 0x41, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff,
+    ];
     for (let i = 0; i < points.length; i++) {
       const encoded = String.UTF8.encode(String.fromCodePoint(points[i]));
       let expected: u32 = 0;

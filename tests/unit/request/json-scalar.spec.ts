@@ -1,3 +1,4 @@
+// The numbers and words of RFC 8259.
 import { isNull, isScalar, isTrue, wholeNumber } from "../../../filter/request/json-scalar";
 
 function scalar(text: string): bool {

@@ -1,8 +1,10 @@
+// Documents as lines: what a scan tells of them, whole and cut at every byte.
 import { JsonStatus } from "../../../filter/request/json-scanner";
 import { scanner, traceBytes, traceSingly, traceText } from "./json-tracer";
 
 const DOCUMENT =
-  ' {"a" : [1, -2.5e+3 ,true,null,"x"],\r\n\t"esc\\u0061ped":"tab\\t \\u00e9 \\ud83d\\ude00 \\ud83d.", ' +
+  ' {"a" : [1, -2.5e+3 ,true,null,"x"],\r\n\t"esc\\u0061ped":"tab\\t \\u00e9 \\ud83d\\ude00 ' +
+  '\\ud83d.", ' +
   '"a string of more than two vectors, with \\"quotes\\" in it": {"":[[],{}]}, "é漢": "é漢😀"} \n';
 const TRACE =
   "{a:[1,-2.5e+3,true,null,'x']escaped:'tab<09> <c3><a9> <f0><9f><98><80> <ed><a0><bd>.'" +

@@ -1,3 +1,4 @@
+// Escaped strings and the bytes they decode to, cut at every byte.
 import { traceBytes, traceText } from "./json-tracer";
 
 /** What comes of an escaped string, cut anywhere. */

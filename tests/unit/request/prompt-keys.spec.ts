@@ -1,3 +1,4 @@
+// Which keys mean what in which API.
 import {
   ItemKey,
   PartKind,

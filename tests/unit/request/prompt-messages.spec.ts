@@ -1,3 +1,4 @@
+// What two chats share: exactly the checkpoints of what they have in common.
 import { chat, chatBody, chatChain, ends, message, shared, state, text } from "./prompt-cases";
 
 const SYSTEM = message("system", text(1, 600));

@@ -1,3 +1,4 @@
+// Limits, names and the namespace of request bodies.
 import { RequestKind } from "../../../filter/request/prompt-parser";
 import { chat, message, parse, state, text } from "./prompt-cases";
 

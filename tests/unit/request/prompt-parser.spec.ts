@@ -1,3 +1,4 @@
+// Whole request bodies: cut, spelled otherwise, odd, huge, of each API.
 import { CHECKPOINTS_MAX, ParseStatus, RequestKind } from "../../../filter/request/prompt-parser";
 import {
   apart,
@@ -18,15 +19,20 @@ import {
 
 const LONG = text(9, 300);
 const PLAIN =
-  '{"model":"m","messages":[{"role":"system","content":"s\\n"},{"role":"user","content":"aé","name":"n"}],' +
+  '{"model":"m","messages":[{"role":"system","content":"s\\n"},{"role":"user","content":"aé",' +
+  '"name":"n"}],' +
   '"tools":[{"type":"function","function":{"name":"f"}}],"max_tokens":5}';
 const BODY =
-  '{"messages": [{"content": "Be \\u0062rief.", "role": "system"}, {"role":"user","content":[{"text":"' +
+  '{"messages": [{"content": "Be \\u0062rief.", "role": "system"}, {"role":"user",' +
+  '"content":[{"text":"' +
   LONG +
   '","type":"text"},{"type":"image_url","image_url":{"url":"http://x/\\u00e9.png"}}]},' +
-  '{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\\"a\\":1}"}}]},' +
-  '{"tool_call_id":"c1","role":"tool","content":"42 \\ud83d\\ude00"}], "stream":true, "max_tokens" : 77,' +
-  '"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"type":"integer"}}}}}],' +
+  '{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function",' +
+  '"function":{"name":"f","arguments":"{\\"a\\":1}"}}]},' +
+  '{"tool_call_id":"c1","role":"tool","content":"42 \\ud83d\\ude00"}], "stream":true, ' +
+  '"max_tokens" : 77,' +
+  '"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object",' +
+  '"properties":{"a":{"type":"integer"}}}}}],' +
   '"model":"qwen", "user":"u1", "x":[[{"y":[]}]]}';
 
 describe("a body", () => {
@@ -98,8 +104,10 @@ describe("another spelling of the same body", () => {
     same(
       RequestKind.Chat,
       PLAIN,
-      '\n{ "mod\\u0065l" : "\\u006d", "messages" : [ {"role":"system","content":"s\\u000A"} , {"role" :"user", ' +
-        '"c\\u006fntent":"a\\u00E9","name":"n"} ],"tools":[{"type":"function","function":{"name":"\\u0066"}} ],"max_tokens":5 }\t',
+      '\n{ "mod\\u0065l" : "\\u006d", "messages" : [ {"role":"system","content":"s\\u000A"} , ' +
+        '{"role" :"user", ' +
+        '"c\\u006fntent":"a\\u00E9","name":"n"} ],"tools":[{"type":"function",' +
+        '"function":{"name":"\\u0066"}} ],"max_tokens":5 }\t',
     );
   });
 
@@ -108,7 +116,8 @@ describe("another spelling of the same body", () => {
       RequestKind.Chat,
       PLAIN,
       '{"max_tokens":5,"tools":[{"function":{"name":"f"},"type":"function"}],' +
-        '"messages":[{"content":"s\\n","role":"system"},{"name":"n","content":"aé","role":"user"}],"model":"m"}',
+        '"messages":[{"content":"s\\n","role":"system"},{"name":"n","content":"aé",' +
+        '"role":"user"}],"model":"m"}',
     );
   });
 
@@ -117,8 +126,10 @@ describe("another spelling of the same body", () => {
       RequestKind.Chat,
       PLAIN,
       '{"model":"m","messages":[{"role":"system","content":[{"type":"text","text":"s\\n"}]},' +
-        '{"role":"user","content":[{"text":"aé","cache_control":{"type":"ephemeral"}}],"name":"n","tool_calls":null}],' +
-        '"tools":[{"type":"function","function":{"name":"f"},"cache_control":{"a":1}}],"max_tokens":5}',
+        '{"role":"user","content":[{"text":"aé","cache_control":{"type":"ephemeral"}}],' +
+        '"name":"n","tool_calls":null}],' +
+        '"tools":[{"type":"function","function":{"name":"f"},"cache_control":{"a":1}}],' +
+        '"max_tokens":5}',
     );
   });
 
@@ -133,7 +144,8 @@ describe("another spelling of the same body", () => {
         '","role":"user","role":"system","content":"s\\n"},' +
         '{"role":"user","content":[{"type":"text","text":"' +
         LONG +
-        '","text":"aé"}],"name":"n"}],"max_tokens":5,"tools":[{"type":"function","function":{"name":"f"}}]}',
+        '","text":"aé"}],"name":"n"}],"max_tokens":5,"tools":[{"type":"function",' +
+        '"function":{"name":"f"}}]}',
     );
   });
 
@@ -158,7 +170,8 @@ describe("a chain", () => {
   test("has the grid of its message", () => {
     chat(chatBody([message("user", text(1, 5000))]));
     expect(ends()).toBe(
-      "256 512 768 1024 1280 1536 1792 2048 2304 2560 2816 3072 3328 3584 3840 4096 4352 4624 4913 5000",
+      "256 512 768 1024 1280 1536 1792 2048 2304 2560 2816 3072 3328 3584 3840 4096 4352 4624 " +
+        "4913 5000",
     );
   });
 

@@ -1,5 +1,17 @@
+// Tools and system prompts before the messages.
 import { RequestKind } from "../../../filter/request/prompt-parser";
-import { chain, chat, chatChain, ends, message, parse, same, shared, state, text } from "./prompt-cases";
+import {
+  chain,
+  chat,
+  chatChain,
+  ends,
+  message,
+  parse,
+  same,
+  shared,
+  state,
+  text,
+} from "./prompt-cases";
 
 const FIRST = message("user", text(2, 300));
 
@@ -43,4 +55,3 @@ describe("system", () => {
     expect(shared(one, chain())).toBe(2);
   });
 });
-

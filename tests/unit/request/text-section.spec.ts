@@ -1,3 +1,4 @@
+// The grid of one section, its hashes against plain SipHash.
 import { CheckpointList } from "../../../filter/prefix/checkpoints";
 import { SipState } from "../../../filter/prefix/siphash";
 import { TextSection } from "../../../filter/request/text-section";

@@ -1,3 +1,4 @@
+// Answers of the three APIs, as documents and as streams cut at every byte.
 import { USAGE_STATE_BYTES, UsageState } from "../../../filter/response/usage-scanner";
 
 const state = changetype<UsageState>(heap.alloc(USAGE_STATE_BYTES));
@@ -10,18 +11,23 @@ const CHAT =
 const STREAM =
   'data: {"choices":[{"delta":{"role":"assistant","content":""}}],"usage":null}\n\n' +
   'data: {"choices":[{"delta":{"content":"data: {\\"usage\\":{\\"prompt_tokens\\":1}}"}}]}\n\n' +
-  'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":2,"prompt_tokens_details":null}}\n\n' +
+  'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":2,' +
+  '"prompt_tokens_details":null}}\n\n' +
   "data: [DONE]\n\n";
 const RESPONSES =
-  'event: response.created\ndata: {"type":"response.created","response":{"id":"r","usage":null}}\n\n' +
+  'event: response.created\ndata: {"type":"response.created","response":{"id":"r",' +
+  '"usage":null}}\n\n' +
   'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"x"}\n\n' +
-  'event: response.completed\ndata: {"type":"response.completed","response":{"output":[{"usage":{"input_tokens":1}}],' +
+  'event: response.completed\ndata: {"type":"response.completed",' +
+  '"response":{"output":[{"usage":{"input_tokens":1}}],' +
   '"usage":{"input_tokens":37,"input_tokens_details":{"cached_tokens":16},"output_tokens":5}}}\n\n';
 const ANTHROPIC =
-  'event: message_start\r\ndata: {"type":"message_start","message":{"content":[],"usage":{"input_tokens":10,' +
+  'event: message_start\r\ndata: {"type":"message_start","message":{"content":[],' +
+  '"usage":{"input_tokens":10,' +
   '"cache_creation_input_tokens":20,"cache_read_input_tokens":300,"output_tokens":1}}}\r\n\r\n' +
   ': comment\r\nevent: ping\r\ndata: {"type":"ping"}\r\n\r\n' +
-  'event: message_delta\r\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":44}}\r\n\r\n';
+  'event: message_delta\r\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},' +
+  '"usage":{"output_tokens":44}}\r\n\r\n';
 
 /** Prompt, cached and output tokens of an answer cut at both bytes; then events and sawData. */
 function cut(isSse: bool, bytes: ArrayBuffer, first: i32, second: i32): string {
@@ -30,7 +36,8 @@ function cut(isSse: bool, bytes: ArrayBuffer, first: i32, second: i32): string {
   state.feed(p, first);
   state.feed(p + first, second - first);
   state.feed(p + second, bytes.byteLength - second);
-  return `${state.promptTokens} ${state.cachedTokens} ${state.outputTokens} ${state.events} ${state.sawData}`;
+  const tokens = `${state.promptTokens} ${state.cachedTokens} ${state.outputTokens}`;
+  return `${tokens} ${state.events} ${state.sawData}`;
 }
 
 function json(body: string): string {
@@ -58,12 +65,14 @@ describe("usage in one document", () => {
   test("of responses and Anthropic messages is read, too", () => {
     expect(
       json(
-        '{"usage":{"input_tokens":37,"input_tokens_details":{"cached_tokens":16},"output_tokens":5}}',
+        '{"usage":{"input_tokens":37,"input_tokens_details":{"cached_tokens":16},' +
+          '"output_tokens":5}}',
       ),
     ).toBe("37 16 5 0 false");
     expect(
       json(
-        '{"usage":{"input_tokens":3,"cache_read_input_tokens":100,"cache_creation_input_tokens":null,"output_tokens":7}}',
+        '{"usage":{"input_tokens":3,"cache_read_input_tokens":100,' +
+          '"cache_creation_input_tokens":null,"output_tokens":7}}',
       ),
     ).toBe("103 100 7 0 false");
   });
@@ -89,6 +98,11 @@ describe("usage in one document", () => {
   test("elsewhere in the document does not count", () => {
     const usage = '{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":5}}';
     expect(json('{"x":{"usage":' + usage + "}}")).toBe("-1 -1 -1 0 false");
+    expect(json('{"message":{},"x":{"usage":' + usage + "}}")).toBe("-1 -1 -1 0 false");
+    expect(json('{"usage":{},"x":' + usage + "}")).toBe("-1 -1 -1 0 false");
+    expect(json('{"usage":{"input_tokens_details":{},"x":{"cached_tokens":5}}}')).toBe(
+      "-1 -1 -1 0 false",
+    );
     expect(json('[{"usage":' + usage + "}]")).toBe("-1 -1 -1 0 false");
     expect(json('{"usage":[' + usage + "]}")).toBe("-1 -1 -1 0 false");
     expect(json('{"response":[{"usage":' + usage + "}]}")).toBe("-1 -1 -1 0 false");
@@ -127,6 +141,7 @@ describe("usage in a stream", () => {
 
   test("may have documents of several lines, and no spaces", () => {
     stream('data:{"usage":\ndata:{"prompt_tokens":\ndata:7}}\n\ndata:{}\n\n', "7 -1 -1 2 true");
+    stream('data:{"usage":\r\ndata:{"prompt_tokens":7}}\r\n\r\ndata:{}\r\n\r\n', "7 -1 -1 2 true");
   });
 
   test("goes on after an event that is no JSON", () => {

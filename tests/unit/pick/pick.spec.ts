@@ -1,0 +1,462 @@
+// The pick: scenarios by hand, and random pools against the plain cost of tests/unit/pick/world.ts.
+import { MISSING } from "../../../filter/load/endpoint";
+import { rendezvous } from "../../../filter/pick/pick";
+import { Random } from "../prefix/random";
+import { NaiveCost, NOW_MS, World } from "./world";
+
+/** How often each pod is picked over `seeds` prompts. */
+function counts(world: World, seeds: u32): Array<u32> {
+  const picked = new Array<u32>(world.pods).fill(0);
+  const random = new Random(77);
+  for (let i: u32 = 0; i < seeds; i++) {
+    world.query.tieSeed = random.next();
+    picked[world.pick()] += 1;
+  }
+  return picked;
+}
+
+function expectNear(actual: f64, expected: f64): void {
+  expect(Math.abs(actual - expected)).toBeLessThan(1e-9 + Math.abs(expected) * 1e-9);
+}
+
+describe("idle pods without a match", () => {
+  test("are picked fairly over 1,000 prompts", () => {
+    const picked = counts(new World(5), 1000);
+    // 200 each; the standard deviation is 12.6.
+    for (let i = 0; i < picked.length; i++) {
+      expect(picked[i]).toBeGreaterThan(140);
+      expect(picked[i]).toBeLessThan(260);
+    }
+  });
+
+  test("are picked the same for the same prompt", () => {
+    const world = new World(5);
+    for (let seed: u64 = 1; seed < 200; seed++) {
+      world.query.tieSeed = seed * 0x9e3779b97f4a7c15;
+      const first = world.pick();
+      expect(world.pick()).toBe(first);
+    }
+  });
+
+  test("keep their prompts when another pod leaves", () => {
+    const world = new World(5);
+    const before: Array<i32> = [];
+    for (let seed: u64 = 0; seed < 500; seed++) {
+      world.query.tieSeed = new Random(seed + 1).next();
+      before.push(world.pick());
+    }
+    world.at(3).mayBePicked = false;
+    world.endpoints.listPickable();
+    for (let seed: u64 = 0; seed < 500; seed++) {
+      world.query.tieSeed = new Random(seed + 1).next();
+      const after = world.pick();
+      if (before[<i32>seed] != 3) expect(after).toBe(before[<i32>seed]);
+      else expect(after).not.toBe(3);
+    }
+  });
+
+  test("rank differently for each prompt: all orders of three occur", () => {
+    const seen = new Set<u32>();
+    for (let seed: u64 = 1; seed < 100; seed++) {
+      const a = rendezvous(seed, 0);
+      const b = rendezvous(seed, 1);
+      const c = rendezvous(seed, 2);
+      seen.add((a > b ? 1 : 0) + (b > c ? 2 : 0) + (a > c ? 4 : 0));
+    }
+    expect(seen.size).toBe(6);
+  });
+});
+
+describe("a match", () => {
+  test("wins among idle pods, and is told", () => {
+    const world = new World(4);
+    world.holds(1, 3);
+    world.holds(2, 9);
+    for (let seed: u64 = 1; seed < 50; seed++) {
+      world.query.tieSeed = seed;
+      expect(world.pick()).toBe(2);
+    }
+    expect(world.answer.matchedTokens).toBe(900);
+    expect(world.answer.matchedTokensMax).toBe(900);
+    // The second holds 300 tokens.
+    expect(world.answer.second).toBe(1);
+    // 100 tokens of 62 µs.
+    expectNear(world.answer.firstDelay, 0.0062);
+  });
+
+  test("wins although its pod is busy, while it still answers sooner", () => {
+    const world = new World(2);
+    world.holds(0, 9);
+    world.own(0, 1, 500, 1300);
+    world.scrape(0, 0, 1, 0.01);
+    // There: 31 ms of backlog, 6.2 ms of prefill. Elsewhere: 62 ms.
+    expect(world.pick()).toBe(0);
+    expectNear(world.answer.firstDelay, 0.0372);
+  });
+
+  test("loses when another pod answers sooner", () => {
+    const world = new World(2);
+    world.holds(0, 9);
+    world.own(0, 1, 20000, 21300);
+    world.scrape(0, 0, 1, 0.07);
+    // There: 1.24 s of backlog.
+    expect(world.pick()).toBe(1);
+    expect(world.answer.matchedTokens).toBe(0);
+    expect(world.answer.matchedTokensMax).toBe(900);
+    expect(world.answer.second).toBe(0);
+  });
+
+  test("of a pod whose cache is off is none", () => {
+    const world = new World(2);
+    world.holds(0, 9);
+    world.holds(1, 1);
+    world.at(0).isCacheOff = true;
+    expect(world.pick()).toBe(1);
+    expect(world.answer.matchedTokensMax).toBe(100);
+  });
+
+  test("of the whole prompt leaves one token to compute", () => {
+    const world = new World(2);
+    world.holds(1, 10);
+    expect(world.pick()).toBe(1);
+    expectNear(world.answer.firstDelay, 62e-6);
+    // Tokens are estimated, so a match may even seem longer than the prompt.
+    world.holds(1, 12);
+    expect(world.pick()).toBe(1);
+    expectNear(world.answer.firstDelay, 62e-6);
+  });
+});
+
+describe("load alone", () => {
+  test("prefers the shorter backlog", () => {
+    const world = new World(3);
+    world.own(0, 2, 4000, 5000);
+    world.own(1, 2, 1000, 5000);
+    world.own(2, 2, 2000, 5000);
+    for (let pod: u32 = 0; pod < 3; pod++) world.scrape(pod, 0, 2, 0.02);
+    expect(world.pick()).toBe(1);
+    expect(world.answer.second).toBe(2);
+  });
+
+  test("counts the other workers' requests like our own", () => {
+    const world = new World(2);
+    world.at(0).otherInFlight = 3;
+    world.at(0).otherBacklogTokens = 3000;
+    expect(world.pick()).toBe(1);
+  });
+
+  test("lets a pod at 98 % of its KV cache and an empty queue lose to one at 20 %", () => {
+    const world = new World(2);
+    for (let pod: u32 = 0; pod < 2; pod++) world.at(pod).capacityTokens = 84000;
+    for (let turn: u64 = 1; turn < 50; turn++) {
+      world.query.tieSeed = turn;
+      world.scrape(0, 0, 12, 0.98);
+      world.scrape(1, 0, 12, 0.2);
+      expect(world.pick()).toBe(1);
+      world.scrape(0, 0, 12, 0.2);
+      world.scrape(1, 0, 12, 0.98);
+      expect(world.pick()).toBe(0);
+    }
+  });
+
+  test("does so also where the page lacks capacity, or who runs there", () => {
+    const world = new World(2);
+    for (let turn: u64 = 1; turn < 50; turn++) {
+      world.query.tieSeed = turn;
+      world.at(0).capacityTokens = world.at(1).capacityTokens = 0;
+      world.scrape(0, 0, 12, 0.98);
+      world.scrape(1, 0, 12, 0.2);
+      expect(world.pick()).toBe(1);
+      world.at(0).capacityTokens = world.at(1).capacityTokens = 60000;
+      world.scrape(0, 0, MISSING, 0.98);
+      world.scrape(1, 0, MISSING, 0.2);
+      expect(world.pick()).toBe(1);
+    }
+  });
+
+  test("prefers a pod with room for prompt and answer, by our own count where there is no page", () => {
+    const world = new World(2);
+    for (let pod: u32 = 0; pod < 2; pod++) {
+      world.at(pod).capacityTokens = 50000;
+      world.at(pod).scrapedAtMs = 0;
+      world.own(pod, 10, 0, 10000);
+    }
+    world.own(0, 10, 0, 49000);
+    expect(world.pick()).toBe(1);
+  });
+
+  test("measures the wait for room by others' answers, however short ours is to be", () => {
+    const world = new World(2);
+    world.query.maxOutputTokens = 1;
+    world.at(0).capacityTokens = world.at(1).capacityTokens = 84000;
+    world.scrape(0, 0, 12, 1);
+    world.scrape(1, 0, 40, 0.2);
+    // On the full pod 1,001 + 12 · 150 tokens are missing; 12 answers give back 1,300 each 3.6 s.
+    world.pick();
+    expect(world.answer.first).toBe(1);
+    world.at(1).mayBePicked = false;
+    world.endpoints.listPickable();
+    expect(world.pick()).toBe(0);
+    expectNear(world.answer.firstDelay, (2801 * 3.6) / (12 * 1300) + 0.062);
+  });
+});
+
+describe("what other gateways send", () => {
+  test("counts only beyond what we have there ourselves", () => {
+    const world = new World(2);
+    // Both show 5 waiting and 3 running; on pod 0 all of them are ours.
+    world.own(0, 8, 0, 0);
+    world.scrape(0, 5, 3, 0.05);
+    world.scrape(1, 5, 3, 0.05);
+    const ours = new NaiveCost(world, 0);
+    const theirs = new NaiveCost(world, 1);
+    expect(ours.unseen).toBe(0);
+    expect(theirs.unseen).toBe(8);
+    expect(world.pick()).toBe(0);
+    expectNear(world.answer.firstDelay, 0.062);
+    expect(world.answer.isClear).toBe(true);
+    world.at(0).mayBePicked = false;
+    world.endpoints.listPickable();
+    expect(world.pick()).toBe(1);
+    // 5 prompts of 1,000 tokens before ours.
+    expectNear(world.answer.firstDelay, 6 * 0.062);
+    expect(world.answer.isClear).toBe(false);
+  });
+
+  test("is not more than what waits", () => {
+    const world = new World(1);
+    world.own(0, 2, 0, 0);
+    world.scrape(0, 1, 9, 0.05);
+    world.pick();
+    // 8 are not ours, but only one waits.
+    expectNear(world.answer.firstDelay, 2 * 0.062);
+  });
+
+  test("loses its say when it is old", () => {
+    const world = new World(2);
+    world.scrape(0, 50, 100, 0.999);
+    world.at(0).scrapedAtMs = NOW_MS - 2000;
+    for (let turn: u64 = 1; turn < 30; turn++) {
+      world.query.tieSeed = turn;
+      expect(world.pick()).toBe(1);
+    }
+    world.at(0).scrapedAtMs = NOW_MS - 2001;
+    const picked = counts(world, 200);
+    expect(picked[0]).toBeGreaterThan(60);
+    expect(picked[1]).toBeGreaterThan(60);
+  });
+
+  test("that is missing is not zero's opposite: the rest still counts", () => {
+    const world = new World(2);
+    world.scrape(0, MISSING, MISSING, f32.NaN);
+    world.scrape(1, 4, MISSING, f32.NaN);
+    expect(world.pick()).toBe(0);
+    world.own(0, 9, 9000, 0);
+    world.scrape(0, MISSING, MISSING, f32.NaN);
+    expect(world.pick()).toBe(1);
+  });
+});
+
+describe("within the slack", () => {
+  test("the deeper match wins", () => {
+    const world = new World(3);
+    world.config.slackMs = 10;
+    // 100 tokens of match are 6.2 ms less.
+    world.holds(0, 1);
+    world.holds(1, 2);
+    world.own(1, 1, 50, 60);
+    world.scrape(1, 0, 1, 0);
+    for (let turn: u64 = 1; turn < 30; turn++) {
+      world.query.tieSeed = turn;
+      expect(world.pick()).toBe(1);
+    }
+  });
+
+  test("then the fewest in flight, then the prompt", () => {
+    const world = new World(4);
+    world.config.slackMs = 1000;
+    for (let pod: u32 = 0; pod < 4; pod++) {
+      world.own(pod, pod < 2 ? 2 : 1, 0, 0);
+      world.scrape(pod, 0, pod < 2 ? 2 : 1, 0);
+    }
+    const picked = counts(world, 400);
+    expect(picked[0] + picked[1]).toBe(0);
+    expect(picked[2]).toBeGreaterThan(140);
+    expect(picked[3]).toBeGreaterThan(140);
+  });
+
+  test("of nothing the least cost wins, whatever it holds", () => {
+    const world = new World(2);
+    world.config.slackMs = 0;
+    world.holds(0, 9);
+    // 56.8 ms of backlog against 900 tokens of 62 µs, which are 55.8 ms, and α of the rest.
+    world.own(0, 1, 916, 0);
+    world.scrape(0, 0, 1, 0);
+    expect(world.pick()).toBe(1);
+  });
+});
+
+describe("the second address", () => {
+  test("is the least cost but for the first", () => {
+    const world = new World(4);
+    const backlogs: i64[] = [3000, 9000, 6000, 12000];
+    for (let pod: u32 = 0; pod < 4; pod++) world.own(pod, 1, backlogs[pod], 0);
+    expect(world.pick()).toBe(0);
+    expect(world.answer.second).toBe(2);
+  });
+
+  test("is cheaper than the first where the slack chose a deeper match", () => {
+    const world = new World(2);
+    world.config.slackMs = 1000;
+    world.holds(1, 1);
+    world.own(1, 3, 3000, 0);
+    world.scrape(1, 0, 3, 0);
+    expect(world.pick()).toBe(1);
+    expect(world.answer.second).toBe(0);
+  });
+
+  test("is none for a pod alone, and nothing is picked from nothing", () => {
+    const world = new World(1);
+    expect(world.pick()).toBe(0);
+    expect(world.answer.second).toBe(-1);
+    world.at(0).mayBePicked = false;
+    world.endpoints.listPickable();
+    expect(world.pick()).toBe(-1);
+    expect(world.answer.second).toBe(-1);
+  });
+});
+
+describe("an overdue first byte", () => {
+  test("adds its age to its pod's wait", () => {
+    const world = new World(2);
+    world.holds(0, 9);
+    world.at(0).overdueCount = 1;
+    world.at(0).overdueSinceMs = NOW_MS - 1500;
+    expect(world.pick()).toBe(1);
+    world.at(1).mayBePicked = false;
+    world.endpoints.listPickable();
+    expect(world.pick()).toBe(0);
+    expectNear(world.answer.firstDelay, 1.5 + 0.0062);
+    expect(world.answer.isClear).toBe(false);
+    world.at(0).overdueCount = 0;
+    world.pick();
+    expectNear(world.answer.firstDelay, 0.0062);
+  });
+});
+
+/** A pool with everything drawn at random; every tenth figure is missing or odd. */
+function randomWorld(random: Random): World {
+  const world = new World(1 + random.below(12));
+  const config = world.config;
+  config.alpha = random.chance(1, 5) ? 0 : <f64>random.below(1000) / 500;
+  config.slackMs = random.chance(1, 3) ? 0 : <f64>random.below(40);
+  config.decodeUsPerSequence = <f64>random.below(500);
+  config.decodeNsPerKvToken = <f64>random.below(500);
+  world.rates.outputTokens = 1 + <f64>random.below(2000);
+  world.rates.promptTokens = 1 + <f64>random.below(9000);
+  world.rates.prefillSecondsPerToken = (1 + <f64>random.below(900)) * 1e-6;
+  world.rates.secondsPerOutputToken = (1 + <f64>random.below(90)) * 1e-3;
+  world.query.promptTokens = 1 + <f64>random.below(20000);
+  world.query.maxOutputTokens = random.chance(1, 2) ? random.below(500) : 0;
+  world.query.tieSeed = random.next();
+  for (let number: u32 = 0; number < world.pods; number++) {
+    const pod = world.at(number);
+    pod.mayBePicked = random.chance(9, 10);
+    pod.isCacheOff = random.chance(1, 10);
+    pod.capacityTokens = random.chance(1, 10) ? 0 : random.below(300000);
+    pod.otherInFlight = random.below(20);
+    pod.otherBacklogTokens = random.below(9000);
+    pod.otherKvTokens = random.below(90000);
+    pod.overdueCount = random.chance(1, 8) ? 1 : 0;
+    pod.overdueSinceMs = NOW_MS - <f64>random.below(5000);
+    pod.prefillTokens = <f64>random.below(50000);
+    pod.prefillSeconds = pod.prefillTokens * 1e-6 * <f64>random.below(300);
+    world.own(number, random.below(20), random.below(9000), random.below(90000));
+    const waiting = random.chance(1, 10) ? MISSING : random.below(20);
+    const running = random.chance(1, 10) ? MISSING : random.below(60);
+    const kvUse = random.chance(1, 10) ? f32.NaN : <f32>random.below(1000) / 999;
+    world.scrape(number, waiting, running, kvUse);
+    pod.scrapedAtMs -= <f64>random.below(2200);
+    world.holds(number, random.chance(1, 2) ? <u16>random.below(40) : 0);
+  }
+  world.endpoints.listPickable();
+  return world;
+}
+
+/** Better within the slack, by the design's order. */
+function isBetter(world: World, a: u32, b: u32): bool {
+  const matchedA = world.matched(a);
+  const matchedB = world.matched(b);
+  if (matchedA != matchedB) return matchedA > matchedB;
+  const inFlightA = world.at(a).ownInFlight + world.at(a).otherInFlight;
+  const inFlightB = world.at(b).ownInFlight + world.at(b).otherInFlight;
+  if (inFlightA != inFlightB) return inFlightA < inFlightB;
+  return rendezvous(world.query.tieSeed, a) > rendezvous(world.query.tieSeed, b);
+}
+
+/** What the pick does otherwise than the plain arithmetic, or "". */
+function fault(world: World): string {
+  const costs = new Map<u32, NaiveCost>();
+  let least = Infinity;
+  let deepest: f64 = 0;
+  for (let number: u32 = 0; number < world.pods; number++) {
+    if (!world.at(number).mayBePicked) continue;
+    const cost = new NaiveCost(world, number);
+    costs.set(number, cost);
+    least = Math.min(least, cost.cost);
+    deepest = Math.max(deepest, world.matched(number));
+  }
+  const first = world.pick();
+  const answer = world.answer;
+  const numbers = costs.keys();
+  if (numbers.length == 0) return first == -1 ? "" : "picks from nothing";
+  let expected = -1;
+  for (let i = 0; i < numbers.length; i++) {
+    if (costs.get(numbers[i]).cost > least + world.config.slackMs / 1000 + 1e-12) continue;
+    if (expected < 0 || isBetter(world, numbers[i], expected)) expected = numbers[i];
+  }
+  if (first != expected) {
+    const a = costs.get(expected).cost;
+    return `picks ${first}, not ${expected}, which costs ${a}`;
+  }
+  let second = -1;
+  for (let i = 0; i < numbers.length; i++) {
+    if (numbers[i] == first) continue;
+    const cost = costs.get(numbers[i]).cost;
+    if (second < 0 || costs.get(second).cost > cost) second = numbers[i];
+  }
+  if (answer.second != second) return `second ${answer.second}, not ${second}`;
+  const cost = costs.get(first);
+  if (Math.abs(answer.firstDelay - cost.firstToken) > 1e-9 * cost.firstToken) {
+    return `${answer.firstDelay} s to the first token, not ${cost.firstToken}`;
+  }
+  if (answer.matchedTokens != world.matched(first)) return `${answer.matchedTokens} matched`;
+  if (answer.matchedTokensMax != deepest) return `${answer.matchedTokensMax} matched at most`;
+  return "";
+}
+
+describe("random pools", () => {
+  test("are picked from as the plain arithmetic says", () => {
+    const random = new Random(2026);
+    for (let round = 0; round < 1500; round++) expect(fault(randomWorld(random))).toBe("");
+  });
+});
+
+describe("figures that no pod should show", () => {
+  test("still lead to a pick", () => {
+    const odd: f32[] = [f32.NaN, Infinity, -Infinity, -5, 7, f32.MAX_VALUE];
+    for (let i = 0; i < odd.length; i++) {
+      const world = new World(3);
+      for (let pod: u32 = 0; pod < 3; pod++) {
+        world.scrape(pod, MISSING - 1, MISSING - 1, odd[i]);
+        world.at(pod).overdueCount = 1;
+        world.at(pod).overdueSinceMs = NaN;
+      }
+      world.query.promptTokens = NaN;
+      expect(world.pick()).toBeGreaterThanOrEqual(0);
+      world.query.promptTokens = 1000;
+      world.query.nowMs = NaN;
+      expect(world.pick()).toBeGreaterThanOrEqual(0);
+    }
+  });
+});

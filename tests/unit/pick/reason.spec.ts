@@ -1,0 +1,51 @@
+// The closed list of outcomes: one name each, fit for a metric, and what each does to a request.
+import { fallBack, Reason, REASON_NAMES, REASONS } from "../../../filter/pick/reason";
+import { REASONS_ROOM } from "../../../filter/share/head";
+
+describe("reasons", () => {
+  test("have one name each", () => {
+    expect(<u32>REASON_NAMES.length).toBe(REASONS);
+    const names = new Set<string>();
+    for (let i = 0; i < REASON_NAMES.length; i++) names.add(REASON_NAMES[i]);
+    expect(<u32>names.size).toBe(REASONS);
+    // The last of the list: a reason that is added must move it.
+    expect(<u32>Reason.Busy + 1).toBe(REASONS);
+  });
+
+  test("have names of lower-case letters and hyphens, as metrics and headers want them", () => {
+    for (let i = 0; i < REASON_NAMES.length; i++) {
+      const name = REASON_NAMES[i];
+      expect(name.length).toBeGreaterThan(0);
+      for (let k = 0; k < name.length; k++) {
+        const code = name.charCodeAt(k);
+        expect((code >= 0x61 && code <= 0x7a) || code == 0x2d).toBe(true);
+      }
+    }
+  });
+
+  test("stand in the order of their names", () => {
+    expect(REASON_NAMES[Reason.Prefix]).toBe("prefix");
+    expect(REASON_NAMES[Reason.Load]).toBe("load");
+    expect(REASON_NAMES[Reason.Cold]).toBe("cold");
+    expect(REASON_NAMES[Reason.NoPrompt]).toBe("no-prompt");
+    expect(REASON_NAMES[Reason.BadJson]).toBe("fallback-json");
+    expect(REASON_NAMES[Reason.Default]).toBe("default");
+    expect(REASON_NAMES[Reason.NoKey]).toBe("fallback-no-key");
+    expect(REASON_NAMES[Reason.Stalled]).toBe("fallback-stalled");
+    expect(REASON_NAMES[Reason.NoTable]).toBe("fallback-no-table");
+    expect(REASON_NAMES[Reason.NoEndpoint]).toBe("fallback-no-endpoint");
+    expect(REASON_NAMES[Reason.Busy]).toBe("fallback-busy");
+  });
+
+  test("have room in the head record", () => {
+    expect(REASONS).toBeLessThanOrEqual(REASONS_ROOM);
+  });
+
+  test("leave the destination to Envoy only where there is nothing to choose by", () => {
+    let passed = "";
+    for (let reason: u32 = 0; reason < REASONS; reason++) {
+      if (!fallBack(<Reason>reason)) passed += " " + REASON_NAMES[reason];
+    }
+    expect(passed).toBe(" fallback-no-table fallback-no-endpoint fallback-busy");
+  });
+});

@@ -1,0 +1,138 @@
+// A pool to pick from, and the cost of design section 4 a second time, as plain arithmetic.
+import { Config } from "../../../filter/config";
+import { Endpoint, Endpoints, MISSING } from "../../../filter/load/endpoint";
+import { Rates } from "../../../filter/load/rates";
+import { pick, PickAnswer, PickQuery } from "../../../filter/pick/pick";
+
+export const NOW_MS: f64 = 1767225600000;
+/** Tokens of evidence that the pool's rate weighs in a pod's own. */
+const PRIOR: f64 = 20000;
+
+export class World {
+  readonly endpoints: Endpoints = new Endpoints();
+  readonly rates: Rates = new Rates();
+  readonly config: Config = new Config();
+  readonly query: PickQuery = new PickQuery();
+  readonly answer: PickAnswer = new PickAnswer();
+  readonly ends: StaticArray<u32> = new StaticArray<u32>(512);
+
+  /** `pods` idle pods of 305,008 tokens, scraped just now, and a prompt of 1,000 tokens. */
+  constructor(readonly pods: u32) {
+    this.rates.configure(this.config);
+    for (let number: u32 = 0; number < pods; number++) {
+      const endpoint = this.endpoints.at(number);
+      endpoint.isListed = true;
+      endpoint.mayBePicked = true;
+      endpoint.capacityTokens = 305008;
+      this.scrape(number, 0, 0, 0);
+    }
+    this.endpoints.limit = pods;
+    this.endpoints.listPickable();
+    this.query.nowMs = NOW_MS;
+    this.query.promptTokens = 1000;
+    this.query.tokenEnds = changetype<usize>(this.ends);
+    for (let i = 0; i < this.ends.length; i++) this.ends[i] = 100 * (i + 1);
+    memory.fill(this.query.depths, 0, 2048);
+  }
+
+  at(number: u32): Endpoint {
+    return this.endpoints.at(number);
+  }
+
+  /** What the pod's page says now. */
+  scrape(number: u32, waiting: u32, running: u32, kvUse: f32): void {
+    const endpoint = this.at(number);
+    endpoint.waiting = waiting;
+    endpoint.running = running;
+    endpoint.kvUse = kvUse;
+    endpoint.scrapedAtMs = NOW_MS;
+  }
+
+  /** Our own load on the pod, also at the time of the last scrape. */
+  own(number: u32, inFlight: i32, backlogTokens: i64, kvTokens: i64): void {
+    const endpoint = this.at(number);
+    endpoint.ownInFlight = inFlight;
+    endpoint.ownBacklogTokens = backlogTokens;
+    endpoint.ownKvTokens = kvTokens;
+    endpoint.noteInFlight(NOW_MS);
+  }
+
+  /** The pod holds the first `depth` checkpoints, of 100 tokens each. */
+  holds(number: u32, depth: u16): void {
+    store<u16>(this.query.depths + ((<usize>number) << 1), depth);
+  }
+
+  pick(): i32 {
+    pick(this.query, this.endpoints, this.rates, this.config, this.answer);
+    return this.answer.first;
+  }
+
+  matched(number: u32): f64 {
+    const depth = <i32>load<u16>(this.query.depths + ((<usize>number) << 1));
+    return depth == 0 || this.at(number).isCacheOff ? 0 : <f64>this.ends[depth - 1];
+  }
+}
+
+/** One pod's cost, term by term as the design lists them. All times in seconds. */
+export class NaiveCost {
+  readonly wait: f64;
+  readonly firstToken: f64;
+  readonly cost: f64;
+  readonly unseen: f64;
+
+  constructor(world: World, number: u32) {
+    const pod = world.at(number);
+    const rates = world.rates;
+    const config = world.config;
+    const query = world.query;
+    const isFresh = query.nowMs <= pod.scrapedAtMs + config.metricsMaxAgeMs;
+    const scrapedWaiting = isFresh && pod.waiting != MISSING ? <f64>pod.waiting : 0;
+    const scrapedRunning = isFresh && pod.running != MISSING ? <f64>pod.running : 0;
+    const ours = <f64>(pod.ownInFlight + pod.otherInFlight);
+    let foreign = scrapedWaiting + scrapedRunning - <f64>pod.inFlightAt(pod.scrapedAtMs);
+    if (!isFresh || foreign < 0) foreign = 0;
+    const foreignWaiting = foreign < scrapedWaiting ? foreign : scrapedWaiting;
+    const n = ours + foreign;
+
+    const podRate = PRIOR * rates.prefillSecondsPerToken + pod.prefillSeconds;
+    const tp = podRate / (PRIOR + pod.prefillTokens);
+    const mean = rates.outputTokens;
+    const asked = <f64>query.maxOutputTokens;
+    const output = asked > 0 && asked < mean ? asked : mean;
+
+    let wait = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens) * tp;
+    wait += foreignWaiting * rates.promptTokens * tp;
+    wait += this.spaceWait(world, pod, isFresh, n, output);
+    if (pod.overdueCount > 0) wait += (query.nowMs - pod.overdueSinceMs) / 1000;
+
+    const uncached = Math.max(query.promptTokens - world.matched(number), 1);
+    const step =
+      (config.decodeUsPerSequence + (config.decodeNsPerKvToken * query.promptTokens) / 1000) / 1e6;
+    this.unseen = foreign;
+    this.wait = wait;
+    this.firstToken = wait + uncached * tp;
+    this.cost =
+      wait + uncached * tp + config.alpha * uncached * tp * n + config.alpha * output * step * n;
+  }
+
+  /** Answers of `mean` tokens end at a steady rate, and each gives prompt and answer back. */
+  private spaceWait(world: World, pod: Endpoint, isFresh: bool, n: f64, output: f64): f64 {
+    const rates = world.rates;
+    const mean = rates.outputTokens;
+    const knowsUse = isFresh && !isNaN(pod.kvUse);
+    if (pod.capacityTokens == 0 && !knowsUse) return 0;
+    let capacity: f64 = pod.capacityTokens;
+    if (capacity == 0) capacity = world.config.defaultCapacityTokens;
+    const backlog = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens);
+    const held = knowsUse
+      ? <f64>pod.kvUse * capacity + backlog
+      : <f64>(pod.ownKvTokens + pod.otherKvTokens);
+    const free = held > capacity ? 0 : capacity - held;
+    const needed = world.query.promptTokens + output + (n * mean) / 2;
+    let busy = n;
+    if (knowsUse && pod.kvUse > 0 && n < 1) busy = 1;
+    if (needed <= free || busy == 0) return 0;
+    const endsPerSecond = busy / (mean * rates.secondsPerOutputToken);
+    return (needed - free) / (endsPerSecond * (rates.promptTokens + mean));
+  }
+}
