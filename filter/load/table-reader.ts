@@ -100,11 +100,13 @@ function readRow(
   const flags = load<u8>(row, 2);
   const epoch = load<u32>(row, 4);
   const ageMs = load<u32>(row, 8);
-  const capacityTokens = load<u32>(row, 24);
+  let capacityTokens = load<u32>(row, 24);
   const addressSize = <u32>load<u8>(row, 3);
-  // A sidecar that restarts gives numbers and epochs anew, so the address tells whose they are.
+  // A sidecar that restarts gives numbers anew, so the address tells whose row this was.
   const isSamePod = sameBytes(endpoint.address, endpoint.addressSize, row + 64, addressSize);
-  const isSameCache = isSamePod && endpoint.wasListed && endpoint.epoch == epoch;
+  // Epoch 0 is a pod that a new sidecar has not scraped yet: its cache is as it was.
+  const isSameEpoch = epoch == 0 || endpoint.epoch == 0 || endpoint.epoch == epoch;
+  const isSameCache = isSamePod && endpoint.wasListed && isSameEpoch;
   if (!isSamePod) {
     endpoint.prefillSeconds = 0;
     endpoint.prefillTokens = 0;
@@ -114,6 +116,7 @@ function readRow(
     endpoint.predictedHits = 0;
     endpoint.confirmedHits = 0;
   }
+  if (isSameCache && capacityTokens == 0) capacityTokens = endpoint.capacityTokens;
   if (!isSameCache || endpoint.capacityTokens != capacityTokens) {
     listener.onCapacity(number, capacityTokens);
   }
@@ -122,7 +125,7 @@ function readRow(
   const isUnconfirmed =
     endpoint.predictedHits >= UNCONFIRMED_HITS_MAX && endpoint.confirmedHits == 0;
   endpoint.isCacheOff = (flags & 2) != 0 || isUnconfirmed;
-  endpoint.epoch = epoch;
+  if (epoch != 0 || !isSamePod) endpoint.epoch = epoch;
   endpoint.waiting = load<u32>(row, 12);
   endpoint.running = load<u32>(row, 16);
   endpoint.kvUse = load<f32>(row, 20);

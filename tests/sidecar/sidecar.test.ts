@@ -49,7 +49,8 @@ test("from the pods' pages to the table of a gateway", async (t) => {
   assert.equal(after.incarnation, before.incarnation);
   // V0 has prefix caching off: flags 1 (may be picked) and 2.
   const { number, flags, running, address, epoch } = before.rows[0]!;
-  assert.deepEqual([number, flags, running, address, epoch], [0, 3, 17, pods[0], 1]);
+  assert.deepEqual([number, flags, running, address], [0, 3, 17, pods[0]]);
+  assert.notEqual(epoch, 0);
 });
 
 test("each failing pod costs only its own row", async (t) => {
@@ -95,6 +96,7 @@ test("a pod that fails keeps its values and grows old; a restart is an epoch", a
   const sidecar = await start(t, [`127.0.0.1:${port}`]);
   const row = async () => decodeAnswer((await sidecar.sync("p", report({}))).body).rows[0]!;
   await until("a load", async () => (await row()).waiting === 3);
+  const { epoch } = await row();
   isUp = false;
   await until("an old load", async () => {
     const { ageMs, waiting } = await row();
@@ -103,7 +105,7 @@ test("a pod that fails keeps its values and grows old; a restart is an epoch", a
   });
   tokens = 0;
   isUp = true;
-  await until("the next epoch", async () => (await row()).epoch === 2);
+  await until("the next epoch", async () => (await row()).epoch !== epoch);
 });
 
 test("pods behind TLS with a token that changes", async (t) => {

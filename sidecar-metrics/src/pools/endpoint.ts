@@ -38,19 +38,30 @@ export class Endpoint {
   load: PodLoad | null = null;
   /** When the last successful scrape was sent; null before the first. */
   loadSentAtMs: number | null = null;
-  /** Grows whenever the pod's cache was lost. */
-  epoch = 1;
   failure: Failure | null = null;
   hasBeenTried = false;
   readonly results = new Map<ScrapeResult, number>();
   /** The row in the table is older than what is known here. */
   isDirty = true;
+  /** Start of the process whose cache this is, in whole seconds; 0 where the page lacks it. */
+  private startSeconds = 0;
+  /** How often a counter fell although the start time told nothing. */
+  private falls = 0;
   private readonly lastSeen = new Map<(typeof IDENTITY)[number], number>();
 
   constructor(
     public pod: PodSettings,
     readonly number: number,
   ) {}
+
+  /**
+   * Names the life of the pod's cache, in 32 bits; 0 before the first scrape. It follows from the
+   * pod's own start time, so that a sidecar that starts anew, and any other one, names it alike.
+   */
+  get epoch(): number {
+    if (this.load === null) return 0;
+    return (this.startSeconds + this.falls + 1) % 2 ** 32 || 1;
+  }
 
   get isFailing(): boolean {
     return this.failure !== null && this.failure.inRow >= FAILING_AFTER;
@@ -73,24 +84,27 @@ export class Endpoint {
       this.failure = { reason, detail, inRow, sinceMs: this.failure?.sinceMs ?? scrape.sentAtMs };
       return;
     }
-    if (this.hasLostCache(scrape.load)) this.epoch++;
+    this.noteLife(scrape.load);
     this.load = scrape.load;
     this.loadSentAtMs = scrape.sentAtMs;
     this.failure = null;
     this.isDirty = true;
   }
 
-  private hasLostCache(load: PodLoad): boolean {
-    let isLost = false;
+  private noteLife(load: PodLoad): void {
+    let [isRestarted, isFallen] = [false, false];
     for (const name of IDENTITY) {
       const [was, is] = [this.lastSeen.get(name), load[name]];
       // A page may lack a figure now and then: the last one seen is what counts.
       if (is === null) continue;
       this.lastSeen.set(name, is);
-      if (was === undefined) continue;
-      if (name === "startTimeSeconds") isLost ||= Math.abs(is - was) > START_TOLERANCE_SECONDS;
-      else isLost ||= is < was;
+      if (name === "startTimeSeconds") {
+        isRestarted = was === undefined || Math.abs(is - was) > START_TOLERANCE_SECONDS;
+      } else if (was !== undefined) {
+        isFallen ||= is < was;
+      }
     }
-    return isLost;
+    if (isRestarted) this.startSeconds = Math.floor(load.startTimeSeconds ?? 0);
+    else if (isFallen) this.falls++;
   }
 }

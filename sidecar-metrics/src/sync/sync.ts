@@ -22,7 +22,7 @@ export type SyncAnswer = { status: 200; body: Buffer } | { status: 400 | 404; er
 
 export class SyncService {
   readonly pools = new Map<string, PoolState>();
-  /** Told to the filter: another one means that endpoint numbers and epochs begin anew. */
+  /** Told to the filter: another one means that endpoint numbers begin anew. */
   readonly incarnation = randomBytes(8).readBigUInt64LE();
   /** Pools that gateways asked for in vain, newest last. */
   readonly wrongPools = new Map<string, number>();

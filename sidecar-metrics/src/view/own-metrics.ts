@@ -93,7 +93,7 @@ function addPods(registry: Registry, { sync, clock }: SidecarState): void {
     return loadSentAtMs === null ? null : (clock.nowMs() - loadSentAtMs) / 1_000;
   });
   perPod("failing", "1 while scrapes of the pod fail.", ({ isFailing }) => (isFailing ? 1 : 0));
-  perPod("epoch", "Grows when the pod lost its cache.", ({ epoch }) => epoch);
+  perPod("epoch", "Changes when the pod lost its cache; 0: not scraped yet.", ({ epoch }) => epoch);
 }
 
 function addScrapes(registry: Registry, { sync }: SidecarState): void {

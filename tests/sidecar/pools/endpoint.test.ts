@@ -26,12 +26,15 @@ const LOAD: PodLoad = {
   oddNames: [],
 };
 
-function epochAfter(...loads: Partial<PodLoad>[]): number {
+/** The epochs that a pod had, one after the other, without those that stayed the same. */
+function epochsOf(...loads: Partial<PodLoad>[]): number[] {
   const endpoint = new Endpoint(POD, 0);
+  const epochs: number[] = [];
   for (const load of loads) {
     endpoint.record({ result: "ok", load: { ...LOAD, ...load }, sentAtMs: 0 });
+    if (epochs.at(-1) !== endpoint.epoch) epochs.push(endpoint.epoch);
   }
-  return endpoint.epoch;
+  return epochs;
 }
 
 const EPOCHS: [string, Partial<PodLoad>[], number][] = [
@@ -52,9 +55,24 @@ const EPOCHS: [string, Partial<PodLoad>[], number][] = [
   ],
 ];
 
-for (const [name, loads, epoch] of EPOCHS) {
-  test(`epoch ${epoch}: ${name}`, () => assert.equal(epochAfter(...loads), epoch));
+for (const [name, loads, count] of EPOCHS) {
+  test(`epochs seen, ${count}: ${name}`, () => {
+    const epochs = epochsOf(...loads);
+    assert.equal(new Set(epochs).size, count);
+    assert.equal(epochs.length, count);
+    assert.ok(!epochs.includes(0));
+  });
 }
+
+test("before the first scrape the epoch is 0, which says nothing", () => {
+  assert.equal(new Endpoint(POD, 0).epoch, 0);
+});
+
+test("two sidecars name the same life alike, and another life differently", () => {
+  const later = { promptTokens: 90_000, generatedTokens: 9_000 };
+  assert.deepEqual(epochsOf({}), epochsOf(later));
+  assert.notDeepEqual(epochsOf({}), epochsOf({ startTimeSeconds: 1_700_000_500 }));
+});
 
 test("a failed scrape leaves the load and its time, and counts", () => {
   const endpoint = new Endpoint(POD, 0);
