@@ -47,7 +47,8 @@ export function onAnswerHeaders(stream: Stream, root: Root): void {
   const pool = root.pool;
   if (pool == null) return;
   if (stream.phase == Phase.Routed && stream.hold.isHeld) noteServer(stream, pool);
-  if (root.config.debugHeaders) showDecision(stream, pool);
+  // An answer of Envoy itself may come while the request is still held: nothing is decided then.
+  if (root.config.debugHeaders && stream.phase >= Phase.Routed) showDecision(stream, pool);
 }
 
 /** Reads what came of the answer; `size` is this chunk's. */

@@ -9,10 +9,10 @@ export const TICK_PERIOD_MS: u32 = 10;
 /** One read of a body. The scan runs in cache, and the scratch page is the only copy. */
 export const BODY_READ_BYTES: u32 = 64 * 1024;
 
-/** The scratch page grows once, to the largest answer that is accepted (1 MiB of records and a table). */
+/** The scratch page grows to the largest answer that is accepted: 1 MiB of records, a table. */
 export const SCRATCH_BYTES_MAX: u32 = 4 * 1024 * 1024;
 
-/** Streams that one VM follows at a time; one more passes by Envoy's own choice (`fallback-busy`). */
+/** Streams that a VM follows at a time; one more passes by Envoy's own choice (`fallback-busy`). */
 export const STREAMS_MAX: u32 = 8192;
 
 /** Streams whose memory is taken in one piece. */
@@ -46,7 +46,7 @@ export const HEAD_FRESH_MS: f64 = 1;
 /** Who polls the sidecar stays so for at least this long; after its death another takes over. */
 export const LEASE_MS: f64 = 1000;
 
-/** A whole chain that the pod holds already is told to the neighbours again only after this time. */
+/** A chain that the pod holds whole is told to the neighbours again only after this time. */
 export const REPEAT_JOURNAL_MS: u32 = 1000;
 
 /** Largest records block in one report; the rest waits for the next poll. */

@@ -1,4 +1,4 @@
-// The proxy-wasm callbacks (ABI 0.2.1), and nothing else. Each goes straight to where it is handled.
+// The proxy-wasm callbacks (ABI 0.2.1), and nothing else: each goes straight to its handler.
 import { nowMs } from "./host/calls";
 import { scratchFor } from "./host/memory";
 import { TICK_PERIOD_MS } from "./constants";

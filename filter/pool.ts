@@ -1,5 +1,5 @@
-// What a VM keeps of one pool: endpoints, index, rates, neighbours. It hangs off the pool's name, so
-// that an old and a new configuration of the same pool share it, and two pools never do.
+// What a VM keeps of one pool: endpoints, index, rates, neighbours. It hangs off the pool's name,
+// so that an old and a new configuration of the same pool share it, and two pools never do.
 import { Config, RoutingStrategy } from "./config";
 import { DECISIONS_KEPT } from "./constants";
 import { Bytes, utf8 } from "./host/bytes";

@@ -69,7 +69,7 @@ export class Root {
 }
 
 const STALL_TEXT =
-  "warmroute: a request's body did not come while its headers were held, so it was routed by load. " +
+  "warmroute: a request's body did not come while its headers were held: it was routed by load. " +
   "Set allow_on_headers_stop_iteration: true in this filter's PluginConfig (on Envoy Gateway: by " +
   "EnvoyPatchPolicy), else prompts cannot be read";
 

@@ -115,9 +115,9 @@ export function openStream(contextId: u32, root: usize): Stream | null {
   stream.root = root;
   setDeadline(stream, NEVER);
   let cell = home(contextId);
-  while (load<u32>(finder + (<usize>cell << 3), 4) != 0) cell = next(cell);
-  store<u32>(finder + (<usize>cell << 3), contextId);
-  store<u32>(finder + (<usize>cell << 3), slot + 1, 4);
+  while (load<u32>(finder + ((<usize>cell) << 3), 4) != 0) cell = next(cell);
+  store<u32>(finder + ((<usize>cell) << 3), contextId);
+  store<u32>(finder + ((<usize>cell) << 3), slot + 1, 4);
   streamCount += 1;
   return stream;
 }
@@ -126,7 +126,7 @@ export function openStream(contextId: u32, root: usize): Stream | null {
 export function findStream(contextId: u32): Stream | null {
   const cell = findCell(contextId);
   if (cell == FINDER_CELLS) return null;
-  return slotAt(load<u32>(finder + (<usize>cell << 3), 4) - 1);
+  return slotAt(load<u32>(finder + ((<usize>cell) << 3), 4) - 1);
 }
 
 /** Gives the slot back. */
@@ -134,20 +134,20 @@ export function closeStream(stream: Stream): void {
   const cell = findCell(stream.contextId);
   if (cell == FINDER_CELLS) return;
   setDeadline(stream, NEVER);
-  store<u32>(freeSlots + (<usize>freeCount << 2), stream.slot);
+  store<u32>(freeSlots + ((<usize>freeCount) << 2), stream.slot);
   freeCount += 1;
   streamCount -= 1;
   closeGap(cell);
 }
 
 export function setDeadline(stream: Stream, atMs: f64): void {
-  store<f64>(deadlines + (<usize>stream.slot << 3), atMs);
+  store<f64>(deadlines + ((<usize>stream.slot) << 3), atMs);
 }
 
-/** The first slot from `from` on whose deadline has passed, or -1. A tick walks all of them once. */
+/** The first slot from `from` on whose deadline has passed, or -1: a tick walks all once. */
 export function nextDue(from: u32, nowMs: f64): i32 {
   for (let slot = from; slot < slotCount; slot++) {
-    if (load<f64>(deadlines + (<usize>slot << 3)) <= nowMs) return <i32>slot;
+    if (load<f64>(deadlines + ((<usize>slot) << 3)) <= nowMs) return <i32>slot;
   }
   return -1;
 }
@@ -159,7 +159,7 @@ export function streamAt(slot: i32): Stream {
 function takeSlot(): u32 {
   if (freeCount > 0) {
     freeCount -= 1;
-    return load<u32>(freeSlots + (<usize>freeCount << 2));
+    return load<u32>(freeSlots + ((<usize>freeCount) << 2));
   }
   if (slotCount == STREAMS_MAX) return STREAMS_MAX;
   const slot = slotCount;
@@ -185,8 +185,8 @@ function next(cell: u32): u32 {
 /** The cell of a context, or FINDER_CELLS. At most half the cells are full, so it ends. */
 function findCell(contextId: u32): u32 {
   let cell = home(contextId);
-  while (load<u32>(finder + (<usize>cell << 3), 4) != 0) {
-    if (load<u32>(finder + (<usize>cell << 3)) == contextId) return cell;
+  while (load<u32>(finder + ((<usize>cell) << 3), 4) != 0) {
+    if (load<u32>(finder + ((<usize>cell) << 3)) == contextId) return cell;
     cell = next(cell);
   }
   return FINDER_CELLS;
@@ -196,14 +196,14 @@ function findCell(contextId: u32): u32 {
 function closeGap(gap: u32): void {
   let cell = next(gap);
   for (;;) {
-    const at = finder + (<usize>cell << 3);
+    const at = finder + ((<usize>cell) << 3);
     if (load<u32>(at, 4) == 0) break;
     const distance = (cell - home(load<u32>(at))) & (FINDER_CELLS - 1);
     if (distance >= ((cell - gap) & (FINDER_CELLS - 1))) {
-      store<u64>(finder + (<usize>gap << 3), load<u64>(at));
+      store<u64>(finder + ((<usize>gap) << 3), load<u64>(at));
       gap = cell;
     }
     cell = next(cell);
   }
-  store<u64>(finder + (<usize>gap << 3), 0);
+  store<u64>(finder + ((<usize>gap) << 3), 0);
 }

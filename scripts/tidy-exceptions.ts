@@ -6,12 +6,75 @@ export interface Exception {
   reason: string;
 }
 
+const RUN_IN_HOST =
+  "acts on Envoy's callbacks and host functions; tests/host/filter runs it in the built module";
+
 /** One that no longer excepts anything is itself an error, so the list cannot grow stale. */
 export const TIDY_EXCEPTIONS: readonly Exception[] = [
   {
     path: "filter/index.ts",
     rule: "spec",
     reason: "only exports the callbacks, which tests/host calls in the built module",
+  },
+  {
+    path: "filter/answer.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/decide.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/load/sync.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/load/report.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/metrics.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/pool.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/request/classify.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/root.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/stream.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/host/calls.ts",
+    rule: "spec",
+    reason: "each is one call of Envoy's ABI; tests/host/filter and tests/e2e run them",
+  },
+  {
+    path: "filter/host/imports.ts",
+    rule: "spec",
+    reason: "declarations only; tests/host/filter/imports.test.ts checks them",
+  },
+  {
+    path: "filter/constants.ts",
+    rule: "spec",
+    reason: "numbers only; the files that use them test them",
   },
 ];
 

@@ -21,7 +21,7 @@ export function sameBytes(a: usize, aSize: u32, b: usize, bSize: u32): bool {
   return aSize == bSize && memory.compare(a, b, aSize) == 0;
 }
 
-/** Writes text into a block of fixed size; what does not fit is left out and `overflowed` is set. */
+/** Writes text into a block of fixed size; what does not fit is left out, and it says so. */
 export class ByteWriter {
   size: u32 = 0;
   overflowed: bool = false;
@@ -64,7 +64,7 @@ export class ByteWriter {
     for (; divisor > 0; divisor /= 10) this.byte(0x30 + <u8>((value / divisor) % 10));
   }
 
-  /** A number not below 0 with three decimals; what is not finite or is too large is written as 0. */
+  /** A number not below 0, with three decimals; 0 for what is not finite or is too large. */
   decimal(value: f64): void {
     const thousandths = value > 0 && value < 1e15 ? <u64>(value * 1000 + 0.5) : 0;
     this.integer(thousandths / 1000);
@@ -79,7 +79,7 @@ export class ByteWriter {
   /** 16 hexadecimal digits. */
   hex(value: u64): void {
     for (let shift: i32 = 60; shift >= 0; shift -= 4) {
-      const digit = <u8>((value >> <u64>shift) & 15);
+      const digit = <u8>((value >> (<u64>shift)) & 15);
       this.byte(digit < 10 ? 0x30 + digit : 0x57 + digit);
     }
   }

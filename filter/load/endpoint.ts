@@ -1,4 +1,4 @@
-// What is known of each pod: its row of the newest table, our own requests there, its learned rates.
+// What is known of each pod: its row of the newest table, our requests there, its learned rates.
 import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX } from "../constants";
 
 /** A count that the pod's page lacked. */
@@ -132,10 +132,10 @@ export class Endpoints {
   // @ts-ignore: decorator
   @inline
   pickableAt(i: u32): u32 {
-    return load<u16>(this.pickable + (<usize>i << 1));
+    return load<u16>(this.pickable + ((<usize>i) << 1));
   }
 
-  /** The endpoint with this address, or -1. For answers that another pod gave than the first choice. */
+  /** The endpoint with this address, or -1: for answers that another pod than the first gave. */
   find(address: usize, size: u32): i32 {
     for (let number: u32 = 0; number < this.limit; number++) {
       const endpoint = this.at(number);
@@ -152,9 +152,9 @@ export class Endpoints {
     for (let number: u32 = 0; number < this.limit; number++) {
       const endpoint = this.at(number);
       if (!endpoint.isListed || !endpoint.mayBePicked) continue;
-      store<u16>(this.pickable + (<usize>count << 1), <u16>number);
+      store<u16>(this.pickable + ((<usize>count) << 1), <u16>number);
       count += 1;
-      const word = this.pickableBits + ((<usize>number >> 6) << 3);
+      const word = this.pickableBits + (((<usize>number) >> 6) << 3);
       store<u64>(word, load<u64>(word) | ((<u64>1) << (number & 63)));
     }
     this.pickableCount = count;

@@ -1,5 +1,5 @@
 // Rates learned from what the pods answer. Each starts at its configured value and is a ratio of
-// fading sums, so that a wrong start or one odd answer loses its weight and nothing ever divides by 0.
+// fading sums, so that a wrong start or an odd answer loses its weight and nothing divides by 0.
 import { Config } from "../config";
 import { Endpoint } from "./endpoint";
 

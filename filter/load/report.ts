@@ -1,4 +1,4 @@
-// The gateway's report as JSON text (docs/table-format.md, "Report"): sums over all VMs of the pool.
+// The gateway's report as JSON text (docs/table-format.md, "Report"): sums over the pool's VMs.
 import { RoutingStrategy } from "../config";
 import { DECISIONS_KEPT } from "../constants";
 import { Bytes, ByteWriter, utf8 } from "../host/bytes";

@@ -28,7 +28,7 @@ export class PickAnswer {
   /** Tokens of the prompt that the first holds, and the most that any holds. */
   matchedTokens: f64 = 0;
   matchedTokensMax: f64 = 0;
-  /** Nothing but our own prompts was ahead on the first: its first byte teaches the prefill rate. */
+  /** Nothing but our own prompts was ahead on the first: its first byte teaches a rate. */
   isClear: bool = false;
 }
 
@@ -59,12 +59,12 @@ export function pick(
     const matched = matchedTokens(query, endpoint, number);
     answer.matchedTokensMax = Math.max(answer.matchedTokensMax, matched);
     const cost = weigh(query, endpoint, matched, outputTokens, rates, config, number);
-    store<f64>(costs + (<usize>number << 3), cost);
+    store<f64>(costs + ((<usize>number) << 3), cost);
     least = Math.min(least, cost);
   }
   if (count == 0) return;
   choose(query, endpoints, least + config.slackMs * 1e-3, answer);
-  answer.firstDelay = load<f64>(delays + (<usize>answer.first << 3));
+  answer.firstDelay = load<f64>(delays + ((<usize>answer.first) << 3));
   answer.matchedTokens = matchedTokens(query, endpoints.at(answer.first), answer.first);
   answer.isClear = load<u8>(clear + answer.first) != 0;
 }
@@ -72,9 +72,9 @@ export function pick(
 // @ts-ignore: decorator
 @inline
 function matchedTokens(query: PickQuery, endpoint: Endpoint, number: u32): f64 {
-  const depth = <u32>load<u16>(query.depths + (<usize>number << 1));
+  const depth = <u32>load<u16>(query.depths + ((<usize>number) << 1));
   if (depth == 0 || endpoint.isCacheOff) return 0;
-  return <f64>load<u32>(query.tokenEnds + (<usize>(depth - 1) << 2));
+  return <f64>load<u32>(query.tokenEnds + ((<usize>(depth - 1)) << 2));
 }
 
 function weigh(
@@ -106,7 +106,7 @@ function weigh(
   if (endpoint.overdueCount > 0) {
     wait += Math.max(query.nowMs - endpoint.overdueSinceMs, 0) * 1e-3;
   }
-  store<f64>(delays + (<usize>number << 3), wait + own);
+  store<f64>(delays + ((<usize>number) << 3), wait + own);
   store<u8>(clear + number, <u8>(unseen == 0 && wait == queue));
   return (
     wait +
@@ -137,7 +137,7 @@ function waitForSpace(
   if (!isKnown && !isSized) return 0;
   const capacity = <f64>(isSized ? endpoint.capacityTokens : config.defaultCapacityTokens);
   const held = <f64>(endpoint.ownKvTokens + endpoint.otherKvTokens);
-  // What waits for prefill is not in the pod's figure yet; without a figure our own count stands in.
+  // What waits for prefill is not in the pod's figure yet; without a figure ours stands in.
   const used = isKnown ? <f64>endpoint.kvUse * capacity + endpoint.backlogTokens : held;
   // Tokens that are held are some request's, also where the page lacks the count.
   const running = isKnown && endpoint.kvUse > 0 ? Math.max(inFlight, 1) : inFlight;
@@ -156,7 +156,7 @@ function choose(query: PickQuery, endpoints: Endpoints, bound: f64, answer: Pick
   const count = endpoints.pickableCount;
   for (let i: u32 = 0; i < count; i++) {
     const number = <i32>endpoints.pickableAt(i);
-    if (load<f64>(costs + (<usize>number << 3)) > bound) continue;
+    if (load<f64>(costs + ((<usize>number) << 3)) > bound) continue;
     if (answer.first < 0 || isBetter(query, endpoints, number, answer.first)) answer.first = number;
   }
   // A NaN can only come from a bug; any pod is better than none.
@@ -164,7 +164,7 @@ function choose(query: PickQuery, endpoints: Endpoints, bound: f64, answer: Pick
   let least = Infinity;
   for (let i: u32 = 0; i < count; i++) {
     const number = <i32>endpoints.pickableAt(i);
-    const cost = load<f64>(costs + (<usize>number << 3));
+    const cost = load<f64>(costs + ((<usize>number) << 3));
     if (number == answer.first || !(cost < least)) continue;
     least = cost;
     answer.second = number;

@@ -8,7 +8,7 @@ export const enum Reason {
   Load = 1,
   /** No pod holds any of the prompt: by load. */
   Cold = 2,
-  /** The request carries no prompt that is read (path, method, type, encoding, empty body): by load. */
+  /** No prompt that is read (by path, method, type, encoding, or an empty body): by load. */
   NoPrompt = 3,
   /** The body is not the JSON it says it is: by load; the pod will say so to the client. */
   BadJson = 4,

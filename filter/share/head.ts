@@ -1,4 +1,4 @@
-// The head record: what one VM shows of itself in shared data. Fixed part, then its load by endpoint.
+// The head record: what a VM shows of itself in shared data. A fixed part, then load by endpoint.
 import { DECISIONS_KEPT, ENDPOINTS_MAX } from "../constants";
 import { setShared } from "../host/calls";
 import { Endpoints } from "../load/endpoint";
@@ -88,7 +88,7 @@ const DECISIONS_OFFSET: usize = offsetof<Head>() + REASONS_ROOM * 8;
 export const HEAD_FIXED_BYTES: usize = DECISIONS_OFFSET + DECISIONS_KEPT * offsetof<Decision>();
 export const HEAD_BYTES_MAX: usize = HEAD_FIXED_BYTES + ENDPOINTS_MAX * offsetof<HeadEntry>();
 
-/** This VM's own head: counters are kept in it directly, load is written in when it is published. */
+/** This VM's own head: counters are kept in it, load is written in when it is published. */
 export class OwnHead {
   readonly head: Head;
 

@@ -1,4 +1,4 @@
-// What one VM knows of another one of its pool: the load it last showed, and how far its journal is read.
+// What a VM knows of another of its pool: the load it last showed, how far its journal is read.
 import { ENDPOINTS_MAX, SEGMENTS_MAX, SEGMENTS_PER_TICK_MAX } from "../constants";
 import { getShared, resultAt, resultSize } from "../host/calls";
 import { countLapped } from "../metrics";

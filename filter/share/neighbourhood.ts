@@ -80,7 +80,7 @@ export class Neighbourhood {
     }
   }
 
-  /** Before a decision: the heads that were not looked at within the last millisecond, a few in turn. */
+  /** Before a decision: a few heads, in turn, that were not looked at within a millisecond. */
   refresh(nowMs: f64): void {
     const count = min<i32>(this.others.length, HEADS_PER_DECISION_MAX);
     for (let i = 0; i < count; i++) {

@@ -129,7 +129,7 @@ describe("request bodies", () => {
     });
   }
 
-  test("invalid UTF-8, repeated keys and a numeric model are read as far as they make sense", async () => {
+  test("invalid UTF-8, repeated keys and a numeric model are read as well", async () => {
     const odd: Buffer[] = [
       Buffer.concat([
         Buffer.from('{"messages":[{"role":"user","content":"'),
@@ -137,7 +137,8 @@ describe("request bodies", () => {
         Buffer.from('"}]}'),
       ]),
       Buffer.from(
-        `{"model":"a","messages":[],"model":"m","messages":[{"role":"user","content":"${prose("last", 900)}"}]}`,
+        `{"model":"a","messages":[],"model":"m",` +
+          `"messages":[{"role":"user","content":"${prose("last", 900)}"}]}`,
       ),
       Buffer.from(`{"model":17,"messages":[{"role":"user","content":"${prose("number", 900)}"}]}`),
     ];

@@ -1,4 +1,5 @@
 // One endpoint of a pool: its settings, its last load, how its scrapes go, when it lost its cache.
+import { createHash } from "node:crypto";
 import type { PodLoad } from "../scrape/pod-load.js";
 import type { Scrape, ScrapeFailure, ScrapeResult } from "../scrape/scrape.js";
 
@@ -47,6 +48,8 @@ export class Endpoint {
   private startSeconds = 0;
   /** How often a counter fell although the start time told nothing. */
   private falls = 0;
+  private life = "";
+  private lifeHash = 0;
   private readonly lastSeen = new Map<(typeof IDENTITY)[number], number>();
 
   constructor(
@@ -56,11 +59,17 @@ export class Endpoint {
 
   /**
    * Names the life of the pod's cache, in 32 bits; 0 before the first scrape. It follows from the
-   * pod's own start time, so that a sidecar that starts anew, and any other one, names it alike.
+   * pod's address and start time, so that a sidecar that starts anew, and any other one, names it
+   * alike, and no other pod's life has the same name.
    */
   get epoch(): number {
     if (this.load === null) return 0;
-    return (this.startSeconds + this.falls + 1) % 2 ** 32 || 1;
+    const life = `${this.pod.address} ${this.startSeconds} ${this.falls}`;
+    if (life !== this.life) {
+      this.life = life;
+      this.lifeHash = createHash("sha256").update(life).digest().readUInt32LE(0) || 1;
+    }
+    return this.lifeHash;
   }
 
   get isFailing(): boolean {

@@ -1,8 +1,8 @@
 // Sends random requests through two VMs of the built filter for as long as asked: what they cost,
-// and that nothing stays behind. `node build/js/benchmarks/soak.js --requests 1000000 --seed 7`
+// and that nothing stays behind. `./build.sh bench soak --requests 1000000`.
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { soak } from "../tests/host/filter/support/soak.js";
+import { soak } from "../../tests/host/filter/support/soak.js";
 
 const REQUESTS = 100_000;
 const LINES = 10;

@@ -1,0 +1,160 @@
+// Records that go up to the sidecar, and come back to a gateway that starts.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decisionOf, firstPod, Gateway, POOL } from "./support/gateway.js";
+import { prompt, PROMPT_TOKENS } from "./support/messages.js";
+import { makePods } from "./support/sidecar.js";
+import { decodeRecords } from "./support/wire.js";
+
+/** All records that the sidecar has got, as it would keep them. */
+function recordsOf(gateway: Gateway, from = 0): Buffer {
+  return Buffer.concat(gateway.sidecar.polls.slice(from).map(({ report }) => report.records));
+}
+
+test("what is inserted goes up once, by the VM that asks, with the pod's number and epoch", () => {
+  const gateway = new Gateway({ vms: 3, pods: makePods(3).map((pod) => ({ ...pod, epoch: 41 })) });
+  const pods = [0, 1, 2].map((vm) => firstPod(gateway.send(prompt(vm), {}, { vm })));
+  gateway.advance(200);
+  const records = decodeRecords(recordsOf(gateway));
+  assert.equal(records.length, 3);
+  const numbers = pods.map(
+    (address) => gateway.pods.find((pod) => pod.address === address)!.number,
+  );
+  assert.deepEqual(records.map(({ number }) => number).sort(), numbers.sort());
+  for (const { kind, epoch, entries } of records) {
+    assert.deepEqual([kind, epoch], [1, 41]);
+    assert.equal(entries.at(-1)!.tokens, PROMPT_TOKENS);
+    entries.reduce((last, { tokens }) => (assert.ok(tokens > last), tokens), 0);
+  }
+});
+
+test("a new gateway asks for kept records until they come, and all its VMs know them", () => {
+  const old = new Gateway({ vms: 2, pods: 8 });
+  const pods = Array.from({ length: 30 }, (_, seed) =>
+    firstPod(old.send(prompt(seed), {}, { vm: seed % 2 })),
+  );
+  old.advance(200);
+  const { sidecar } = old;
+  assert.deepEqual(
+    sidecar.polls.map(({ report }) => report.asksReplay),
+    sidecar.polls.map((_, i) => i === 0),
+  );
+  sidecar.replays = [recordsOf(old)];
+  const from = sidecar.polls.length;
+  const gateway = new Gateway({ vms: 3, beside: old, isStarted: false });
+  sidecar.answer = (poll) => {
+    if (sidecar.polls.length < from + 3) poll.call.respond(503);
+    else sidecar.respond(poll);
+  };
+  gateway.advance(400);
+  const asks = sidecar.polls.slice(from).map(({ report }) => report.asksReplay);
+  assert.deepEqual(asks.slice(0, 3), [true, true, true]);
+  assert.equal(asks.slice(3).includes(true), false);
+  for (let vm = 0; vm < 3; vm++) {
+    pods.forEach((pod, seed) => {
+      const decision = decisionOf(gateway.send(prompt(seed), {}, { vm }));
+      assert.deepEqual([decision.reason, decision.pod], ["prefix", pod], `VM ${vm}, ${seed}`);
+    });
+  }
+  assert.equal(gateway.hasFailed, false);
+});
+
+test("a VM that was given records counts as one that serves once it does", () => {
+  const old = new Gateway({ pods: 2 });
+  old.send(prompt(1));
+  old.advance(200);
+  old.sidecar.replays = [recordsOf(old)];
+  const gateway = new Gateway({ beside: old });
+  gateway.advance(100);
+  gateway.send(prompt(1));
+  const { json } = gateway.report();
+  assert.equal(json.vms, 1);
+  assert.deepEqual(json.reasons, { prefix: 1 });
+});
+
+test("replayed records do not go up again as the gateway's own", () => {
+  const old = new Gateway({ vms: 2, pods: 2 });
+  for (let seed = 0; seed < 10; seed++) old.send(prompt(seed));
+  old.advance(200);
+  old.sidecar.replays = [recordsOf(old)];
+  const from = old.sidecar.polls.length;
+  const gateway = new Gateway({ vms: 2, beside: old });
+  gateway.advance(500);
+  assert.equal(recordsOf(gateway, from).length, 0);
+  gateway.send(prompt(50));
+  gateway.advance(200);
+  assert.equal(decodeRecords(recordsOf(gateway, from)).length, 1);
+});
+
+test("more than one answer's worth of kept records is asked for to its end", () => {
+  const pods = makePods(4).map((pod) => ({ ...pod, capacityTokens: 1_000_000_000 }));
+  const old = new Gateway({ pods, config: { indexMiB: 64 } });
+  const parts: Buffer[] = [];
+  const firsts: string[] = [];
+  for (let part = 0; part < 3; part++) {
+    const from = old.sidecar.polls.length;
+    // An answer holds 1 MiB, in whole reports of at most 256 KiB: 900 KiB may not be all.
+    for (let seed = 0; seed < 2600; seed++) {
+      const pod = firstPod(old.send(prompt(part * 10_000 + seed)));
+      if (seed === 0) firsts.push(pod);
+      if (seed % 20 === 19) old.advance(60);
+    }
+    old.advance(100);
+    parts.push(recordsOf(old, from));
+    assert.ok(parts[part]!.length > 800 * 1024, `${parts[part]!.length}`);
+  }
+  old.sidecar.replays = parts;
+  const gateway = new Gateway({ beside: old, config: { indexMiB: 64 }, isStarted: false });
+  gateway.advance(1000);
+  firsts.forEach((pod, part) => {
+    const decision = decisionOf(gateway.send(prompt(part * 10_000)));
+    assert.deepEqual([decision.reason, decision.pod], ["prefix", pod], `part ${part}`);
+  });
+  assert.equal(gateway.sidecar.lastReport(POOL).asksReplay, false);
+});
+
+test("records of pods and epochs that are no more, and broken ones, are passed over", () => {
+  const old = new Gateway({ pods: 1 });
+  old.send(prompt(1));
+  old.advance(200);
+  const sound = recordsOf(old);
+  const wrongEpoch = Buffer.from(sound);
+  wrongEpoch.writeUInt32LE(99, 4);
+  const wrongPod = Buffer.from(sound);
+  wrongPod.writeUInt16LE(1000, 8);
+  const unknownKind = Buffer.from(sound);
+  unknownKind[2] = 77;
+  const tooMany = Buffer.from(sound);
+  tooMany.writeUInt16LE(65535, 10);
+  const zero = Buffer.alloc(64);
+  const mixed = Buffer.concat([wrongEpoch, wrongPod, unknownKind, tooMany]);
+  for (const [records, reason] of [
+    [mixed, "cold"],
+    [Buffer.concat([mixed, sound]), "prefix"],
+    [Buffer.concat([sound, zero]), "prefix"],
+    [Buffer.concat([zero, sound]), "cold"],
+    [sound.subarray(0, sound.length - 4), "cold"],
+  ] as const) {
+    old.sidecar.replays = [Buffer.from(records)];
+    const gateway = new Gateway({ beside: old, vms: 2 });
+    gateway.advance(200);
+    assert.equal(decisionOf(gateway.send(prompt(1), {}, { vm: 1 })).reason, reason);
+    assert.equal(gateway.hasFailed, false);
+  }
+});
+
+test("a prompt that its pod did not serve after all is taken back in a replay, too", () => {
+  const old = new Gateway({ pods: 2 });
+  const spare = old.send(prompt(1), null);
+  const address = spare.destinationHeader!.split(",")[1]!;
+  spare.stream.upstreamAddress = address;
+  spare.stream.attempts = 2;
+  spare.stream.responseHeaders([[":status", "200"]], true);
+  spare.stream.done();
+  old.advance(200);
+  old.sidecar.replays = [recordsOf(old)];
+  const gateway = new Gateway({ beside: old, vms: 2 });
+  gateway.advance(200);
+  const decision = decisionOf(gateway.send(prompt(1), {}, { vm: 1 }));
+  assert.deepEqual([decision.reason, decision.pod], ["prefix", address]);
+});

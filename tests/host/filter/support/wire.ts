@@ -1,0 +1,173 @@
+// The sidecar's end of /v1/sync as docs/table-format.md has it: a small encoder and decoder that
+// share no code with the filter or the sidecar.
+
+export const MISSING = 0xffffffff;
+
+/** One row; what is absent is missing in the table, and a pod may be picked unless it says no. */
+export interface PodRow {
+  number: number;
+  address: string;
+  mayBePicked?: boolean;
+  isCacheOff?: boolean;
+  epoch?: number;
+  /** 0 when absent: scraped as the table is made. Null: never scraped. */
+  ageMs?: number | null;
+  waiting?: number | null;
+  running?: number | null;
+  kvUse?: number | null;
+  capacityTokens?: number;
+}
+
+export interface TableSpec {
+  rows: readonly PodRow[];
+  strategy?: "DEFAULT" | "PREFIX_CACHE" | null;
+  /** 16 bytes; null: not known. */
+  hashKey: Uint8Array | null;
+  incarnation?: bigint;
+  sequence?: bigint;
+  version?: number;
+}
+
+const HEADER_BYTES = 72;
+const ROW_BYTES = 112;
+const STRATEGIES = { DEFAULT: 1, PREFIX_CACHE: 2 } as const;
+
+export function encodeTable(spec: TableSpec): Buffer {
+  const table = Buffer.alloc(HEADER_BYTES + spec.rows.length * ROW_BYTES);
+  table.write("WRT1", 0, "latin1");
+  table.writeUInt16LE(spec.version ?? 1, 4);
+  table.writeUInt16LE(HEADER_BYTES, 6);
+  table.writeUInt32LE(table.length, 8);
+  table.writeUInt32LE(spec.rows.length, 16);
+  table.writeUInt16LE(ROW_BYTES, 20);
+  table[22] = spec.strategy ? STRATEGIES[spec.strategy] : 0;
+  table[23] = spec.hashKey === null ? 0 : 1;
+  if (spec.hashKey !== null) table.set(spec.hashKey, 24);
+  table.writeBigUInt64LE(spec.incarnation ?? 1n, 40);
+  table.writeBigUInt64LE(spec.sequence ?? 1n, 48);
+  spec.rows.forEach((row, i) => encodeRow(row, table, HEADER_BYTES + i * ROW_BYTES));
+  return seal(table);
+}
+
+function encodeRow(row: PodRow, table: Buffer, at: number): void {
+  table.writeUInt16LE(row.number, at);
+  table[at + 2] = ((row.mayBePicked ?? true) ? 1 : 0) | (row.isCacheOff === true ? 2 : 0);
+  table[at + 3] = row.address.length;
+  table.writeUInt32LE(row.epoch ?? 1, at + 4);
+  table.writeUInt32LE(row.ageMs === undefined ? 0 : (row.ageMs ?? MISSING), at + 8);
+  table.writeUInt32LE(row.waiting ?? MISSING, at + 12);
+  table.writeUInt32LE(row.running ?? MISSING, at + 16);
+  table.writeFloatLE(row.kvUse ?? NaN, at + 20);
+  table.writeUInt32LE(row.capacityTokens ?? 0, at + 24);
+  for (const counter of [32, 40, 48, 56]) table.writeDoubleLE(NaN, at + counter);
+  table.write(row.address, at + 64, "latin1");
+}
+
+/** Writes the checksum that fits the table's words. */
+export function seal(table: Buffer): Buffer {
+  let hash = 2166136261n;
+  for (let at = 16; at < table.length; at += 4) {
+    hash = ((hash ^ BigInt(table.readUInt32LE(at))) * 16777619n) & 0xffffffffn;
+  }
+  table.writeUInt32LE(Number(hash), 12);
+  return table;
+}
+
+export function encodeAnswer(table: Buffer, records: Buffer = Buffer.alloc(0)): Buffer {
+  const head = Buffer.alloc(16);
+  head.write("WRA1", 0, "latin1");
+  head.writeUInt32LE(table.length, 4);
+  head.writeUInt32LE(records.length, 8);
+  return Buffer.concat([head, table, records]);
+}
+
+/** The report's JSON, with the fields that docs/table-format.md shows. */
+export interface ReportJson {
+  v: number;
+  pool: string;
+  incarnation: string;
+  vms: number;
+  uptimeMs: number;
+  configHash: string;
+  strategy: string;
+  tableSequence: number;
+  reasons: Record<string, number>;
+  promptTokens: number;
+  matchedTokens: number;
+  mispredictions: number;
+  rates: {
+    bytesPerToken: number;
+    outputTokens: number;
+    prefillUsPerToken: number;
+    tpotMs: number;
+  };
+  index: { bytes: number; nodes: number; nodesMax: number; evicted: number };
+  pods: { n: number; inFlight: number; backlogTokens: number; kvTokens: number }[];
+  decisions: {
+    ageMs: number;
+    n: number;
+    reason: string;
+    prompt: number;
+    cached: number;
+    etaMs: number;
+  }[];
+  warnings: string[];
+}
+
+export interface Report {
+  json: ReportJson;
+  jsonText: string;
+  records: Buffer;
+  asksReplay: boolean;
+  bytes: Uint8Array;
+}
+
+export function decodeReport(bytes: Uint8Array): Report {
+  const body = Buffer.from(bytes);
+  const jsonBytes = body.readUInt32LE(4);
+  const recordBytes = body.readUInt32LE(8);
+  if (body.toString("latin1", 0, 4) !== "WRR1") throw new Error("a report begins with WRR1");
+  if (jsonBytes > 256 * 1024) throw new Error(`${jsonBytes} bytes of JSON`);
+  if (16 + jsonBytes + recordBytes !== body.length) throw new Error("the lengths do not add up");
+  const jsonText = body.toString("utf8", 16, 16 + jsonBytes);
+  return {
+    json: JSON.parse(jsonText) as ReportJson,
+    jsonText,
+    records: body.subarray(16 + jsonBytes),
+    asksReplay: (body.readUInt32LE(12) & 1) !== 0,
+    bytes: body,
+  };
+}
+
+export interface JournalRecord {
+  kind: number;
+  epoch: number;
+  number: number;
+  /** Of an insert: checkpoint hash and tokens from the start. */
+  entries: { hash: bigint; tokens: number }[];
+}
+
+/** Splits records; throws where a length is wrong. */
+export function decodeRecords(bytes: Buffer): JournalRecord[] {
+  const records: JournalRecord[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const size = bytes.readUInt16LE(at);
+    if (size < 12 || size % 4 !== 0 || at + size > bytes.length) throw new Error(`size ${size}`);
+    const kind = bytes[at + 2]!;
+    const count = bytes.readUInt16LE(at + 10);
+    const entries: JournalRecord["entries"] = [];
+    for (let i = 0; kind === 1 && i < count; i++) {
+      const entry = at + 12 + i * 12;
+      entries.push({ hash: bytes.readBigUInt64LE(entry), tokens: bytes.readUInt32LE(entry + 8) });
+    }
+    records.push({
+      kind,
+      epoch: bytes.readUInt32LE(at + 4),
+      number: bytes.readUInt16LE(at + 8),
+      entries,
+    });
+    at += size;
+  }
+  return records;
+}
