@@ -1,11 +1,10 @@
 // What a pod's answer teaches: who served it, when its first byte came, what its usage says. Each
 // request's load is given back once, however it ends.
-import { BODY_READ_BYTES, MISPREDICTION_AGE_MS } from "./constants";
+import { BODY_READ_BYTES, MISPREDICTION_AGE_STEPS } from "./constants";
 import { Bytes, ByteWriter, sameBytes, utf8 } from "./host/bytes";
 import {
   BufferKind,
   getBuffer,
-  getHeader,
   getProperty,
   HeaderMap,
   nowMs,
@@ -14,7 +13,8 @@ import {
   setHeader,
 } from "./host/calls";
 import { tokenEnds, tokensOf } from "./decide";
-import { addInFlight } from "./metrics";
+import { HeaderQuery } from "./host/header-query";
+import { count, Counter } from "./metrics";
 import { REASON_NAMES, REASONS } from "./pick/reason";
 import { Pool } from "./pool";
 import { startsWithIgnoringCase } from "./request/classify";
@@ -22,9 +22,13 @@ import { RequestKind } from "./request/prompt-parser";
 import { Root } from "./root";
 import { NEVER, Phase, setDeadline, Stream } from "./stream-slots";
 
-const STATUS = utf8(":status");
-const CONTENT_TYPE = utf8("content-type");
-const CONTENT_ENCODING = utf8("content-encoding");
+const enum Name {
+  Status = 0,
+  ContentType = 1,
+  ContentEncoding = 2,
+}
+
+const headers = new HeaderQuery([utf8(":status"), utf8("content-type"), utf8("content-encoding")]);
 const EVENTS = utf8("text/event-stream");
 const JSON_TYPE = utf8("application/json");
 const UPSTREAM_ADDRESS = utf8("upstream\0address");
@@ -72,7 +76,7 @@ export function finishAnswer(stream: Stream, pool: Pool, isWhole: bool): void {
   if (stream.status >= 400) forgetPrompt(stream, pool);
   clearOverdue(stream, pool);
   stream.hold.giveBack(pool.endpoints);
-  addInFlight(-1);
+  count(Counter.InFlight, -1);
   setDeadline(stream, NEVER);
 }
 
@@ -102,12 +106,13 @@ function noteServer(stream: Stream, pool: Pool): void {
     moveTo(stream, pool, pool.endpoints.find(resultAt, resultSize));
     if (!stream.hold.isHeld) return;
   }
+  headers.read(HeaderMap.Response);
   stream.status = statusCode();
-  if (stream.status != 200 || stream.kind == 0) return;
-  if (getHeader(HeaderMap.Response, CONTENT_ENCODING)) return;
-  if (!getHeader(HeaderMap.Response, CONTENT_TYPE)) return;
-  stream.answerIsEvents = startsWithIgnoringCase(resultAt, resultSize, EVENTS);
-  const isJson = startsWithIgnoringCase(resultAt, resultSize, JSON_TYPE);
+  if (stream.status != 200 || stream.kind == 0 || headers.has(Name.ContentEncoding)) return;
+  const type = headers.at(Name.ContentType);
+  const typeSize = headers.size(Name.ContentType);
+  stream.answerIsEvents = startsWithIgnoringCase(type, typeSize, EVENTS);
+  const isJson = startsWithIgnoringCase(type, typeSize, JSON_TYPE);
   stream.readsAnswer = stream.answerIsEvents || isJson;
   if (stream.readsAnswer) stream.usage.reset(stream.answerIsEvents);
 }
@@ -125,7 +130,7 @@ function moveTo(stream: Stream, pool: Pool, server: i32): void {
   if (server < 0) {
     // Not a pod of the table: there is nobody whose load it is.
     stream.hold.giveBack(pool.endpoints);
-    addInFlight(-1);
+    count(Counter.InFlight, -1);
     setDeadline(stream, NEVER);
     return;
   }
@@ -143,9 +148,10 @@ function forgetPrompt(stream: Stream, pool: Pool): void {
 }
 
 function statusCode(): u16 {
-  if (!getHeader(HeaderMap.Response, STATUS) || resultSize != 3) return 0;
+  const at = headers.at(Name.Status);
+  if (headers.size(Name.Status) != 3) return 0;
   let code: u32 = 0;
-  for (let i: u32 = 0; i < 3; i++) code = code * 10 + (<u32>load<u8>(resultAt + i) - 0x30);
+  for (let i: u32 = 0; i < 3; i++) code = code * 10 + (<u32>load<u8>(at + i) - 0x30);
   return <u16>code;
 }
 
@@ -178,7 +184,7 @@ function learn(stream: Stream, pool: Pool, atMs: f64): void {
   const outputTokens = usage.outputTokens >= 0 ? <f64>usage.outputTokens : <f64>usage.events;
   if (stream.kind != RequestKind.Embeddings && outputTokens > 0) {
     rates.learnOutput(outputTokens);
-    pool.index.charge(number, <u32>Math.min(outputTokens, 1e6), pool.touchMs(atMs));
+    pool.index.charge(number, <u32>Math.min(outputTokens, 1e6), pool.touchStep(atMs));
   }
   const matched = <i32>stream.matchedTokens;
   const cached = usage.cachedTokens;
@@ -204,9 +210,9 @@ function confirm(stream: Stream, pool: Pool, matched: i32, cached: i32): void {
   const isShort = matched - cached > max(SHORTFALL_TOKENS, matched / 4);
   if (!isShort) return;
   // A prefix that is still being computed for another request is no sign of an eviction.
-  const routedMs = pool.touchMs(stream.routedAtMs);
-  if (stream.priorTouchMs == 0 || routedMs - stream.priorTouchMs < MISPREDICTION_AGE_MS) return;
-  pool.forgetOlder(number, stream.priorTouchMs, nowMs());
+  const routed = pool.touchStep(stream.routedAtMs);
+  if (stream.priorTouch == 0 || routed - stream.priorTouch < MISPREDICTION_AGE_STEPS) return;
+  pool.forgetOlder(number, stream.priorTouch, nowMs());
 }
 
 function showDecision(stream: Stream, pool: Pool): void {

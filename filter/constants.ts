@@ -46,8 +46,11 @@ export const HEAD_FRESH_MS: f64 = 1;
 /** Who polls the sidecar stays so for at least this long; after its death another takes over. */
 export const LEASE_MS: f64 = 1000;
 
+/** Unit of the index's touch times: 32 bits of them last for two years. */
+export const TOUCH_STEP_MS: u32 = 16;
+
 /** A chain that the pod holds whole is told to the neighbours again only after this time. */
-export const REPEAT_JOURNAL_MS: u32 = 1000;
+export const REPEAT_JOURNAL_STEPS: u32 = 1000 / TOUCH_STEP_MS;
 
 /** Largest records block in one report; the rest waits for the next poll. */
 export const REPORT_RECORD_BYTES_MAX: u32 = 256 * 1024;
@@ -75,7 +78,7 @@ export const OVERDUE_FACTOR: f64 = 3;
 export const OVERDUE_SLACK_MS: f64 = 1000;
 
 /** Age at which an unconfirmed prefix counts as evicted rather than as still being computed. */
-export const MISPREDICTION_AGE_MS: u32 = 10000;
+export const MISPREDICTION_AGE_STEPS: u32 = 10000 / TOUCH_STEP_MS;
 
 /** Predicted hits without a confirmed one after which a pod is taken to have no prefix cache. */
 export const UNCONFIRMED_HITS_MAX: u32 = 200;

@@ -4,10 +4,10 @@ import {
   ADDRESS_BYTES_MAX,
   OVERDUE_FACTOR,
   OVERDUE_SLACK_MS,
-  REPEAT_JOURNAL_MS,
+  REPEAT_JOURNAL_STEPS,
 } from "./constants";
 import { HeaderMap, nowNs, setHeader } from "./host/calls";
-import { addInFlight, countDecision, countTokens, recordDecision } from "./metrics";
+import { count, countDecision, Counter, isTimed, recordDecision } from "./metrics";
 import { fallBack, Reason } from "./pick/reason";
 import { pick, PickAnswer, PickQuery, rendezvous } from "./pick/pick";
 import { Pool } from "./pool";
@@ -121,7 +121,7 @@ function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   const outputTokens = stream.kind == 0 ? 0 : Math.min(pool.rates.outputTokens, bound);
   stream.workTokens = answer.isClear ? <u32>Math.max(endpoint.backlogTokens, 0) + uncached : 0;
   stream.hold.take(pool.endpoints, first, uncached, uncached + <u32>outputTokens);
-  addInFlight(1);
+  count(Counter.InFlight, 1);
   stream.phase = Phase.Routed;
   stream.routedAtMs = nowMs;
   stream.predictedSeconds = answer.firstDelay;
@@ -140,15 +140,15 @@ function insert(stream: Stream, pool: Pool, nowMs: f64): void {
   const count = prompt.checkpointCount;
   const depth = <u32>load<u16>(query.depths + ((<usize>first) << 1));
   stream.matchedDepth = <u16>depth;
-  stream.priorTouchMs = 0;
+  stream.priorTouch = 0;
   if (depth > 0) {
-    stream.priorTouchMs = pool.index.touchedMs(
+    stream.priorTouch = pool.index.touchedAt(
       first,
       load<u64>(hashes + ((<usize>(depth - 1)) << 3)),
     );
   }
-  const sinceMs = pool.touchMs(nowMs) - stream.priorTouchMs;
-  const isNews = depth < count || sinceMs >= REPEAT_JOURNAL_MS;
+  const sinceTouch = pool.touchStep(nowMs) - stream.priorTouch;
+  const isNews = depth < count || sinceTouch >= REPEAT_JOURNAL_STEPS;
   stream.hasPrediction = true;
   pool.insertChain(first, prompt, tokenEnds, nowMs, isNews);
 }
@@ -172,9 +172,9 @@ function note(stream: Stream, pool: Pool, nowMs: f64, startNs: u64): void {
   const tokens = stream.kind == 0 ? 0 : stream.promptTokens;
   pool.own.count(stream.reason);
   pool.noteDecision(nowMs, answer.first, stream.reason, tokens, matched, answer.firstDelay * 1e3);
-  pool.neighbourhood.publishHead(nowMs);
+  pool.neighbourhood.showLoad(nowMs);
   countDecision(stream.reason, false);
-  countTokens(tokens, matched);
-  stream.busyNs += nowNs() - startNs;
-  recordDecision(stream.busyNs, nowMs - pool.tableAtMs);
+  count(Counter.PromptTokens, tokens);
+  count(Counter.MatchedTokens, matched);
+  if (isTimed()) recordDecision(stream.busyNs + nowNs() - startNs);
 }

@@ -2,7 +2,7 @@
 import { nowMs } from "./host/calls";
 import { scratchFor } from "./host/memory";
 import { TICK_PERIOD_MS } from "./constants";
-import { defineMetrics } from "./metrics";
+import { defineMetrics, flushMetrics, showTableAge } from "./metrics";
 import { closeRoot, findRoot, openRoot } from "./root";
 import * as stream from "./stream";
 
@@ -39,6 +39,8 @@ export function proxy_on_tick(rootContextId: u32): void {
   stream.tickStreams(rootContextId, atMs);
   const pool = root.pool;
   if (pool != null) pool.tick(atMs, TICK_PERIOD_MS);
+  if (pool != null && pool.tableAtMs != 0) showTableAge(atMs - pool.tableAtMs);
+  flushMetrics();
   if (atMs - collectedMs < COLLECT_EVERY_MS) return;
   // At the end of a callback no object is held by the stack, so collecting is safe.
   collectedMs = atMs;
@@ -85,14 +87,7 @@ export function proxy_on_response_trailers(contextId: u32, trailers: u32): u32 {
   return 0;
 }
 
-export function proxy_on_done(contextId: u32): u32 {
-  return 1;
-}
-
-export function proxy_on_log(contextId: u32): void {
-  stream.onStreamEnd(contextId);
-}
-
+/** The one callback at the end that is exported: each more costs a request a way into the VM. */
 export function proxy_on_delete(contextId: u32): void {
   stream.onStreamDelete(contextId);
   closeRoot(contextId);

@@ -3,70 +3,96 @@
 import { defineMetric, incrementMetric, MetricKind, recordMetric } from "./host/calls";
 import { REASON_NAMES, REASONS } from "./pick/reason";
 
-const decisions = new StaticArray<u32>(REASONS);
+/** Numbers of the counters in the list; those of the reasons come first, in their order. */
+export const enum Counter {
+  /** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
+  PromptTokens = 11,
+  MatchedTokens = 12,
+  /** Answers whose pod had cached much less than was believed. */
+  Mispredictions = 13,
+  /** Decisions that set no destination. */
+  Fallbacks = 14,
+  /** Answers of the sidecar that were not sound, or did not come. */
+  SyncFailures = 15,
+  /** Journal segments of neighbours that were overwritten before they were read. */
+  Lapped = 16,
+  /** A gauge: requests on their way to a pod or answered by it now, over all workers. */
+  InFlight = 17,
+}
 
-/** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
-let promptTokens: u32 = 0;
-let matchedTokens: u32 = 0;
+const COUNTERS: i32 = 18;
+if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
+
+const NAMES: StaticArray<string> = [
+  "prompt_tokens",
+  "matched_tokens",
+  "mispredictions",
+  "fallbacks",
+  "sync_failures",
+  "journal_lapped",
+  "in_flight",
+];
+const ids = new StaticArray<u32>(COUNTERS);
+/** What was counted since the last tick: a host call for each count would cost each request. */
+const pending = new StaticArray<i64>(COUNTERS);
+
+/** One decision in so many is timed; the clock and the histogram are host calls as well. */
+const TIMED_EVERY: u32 = 16;
 /** Time in the filter from the first body byte to the decision, in µs of work, waits left out. */
 let decisionUs: u32 = 0;
-/** Requests on their way to a pod or answered by it now, over all workers. */
-let inFlight: u32 = 0;
-/** Age of the load table when a decision used it, in ms. */
+/** Age of the load table at a tick, in ms. */
 let tableAgeMs: u32 = 0;
-/** Answers whose pod had cached much less than was believed. */
-let mispredictions: u32 = 0;
-/** Decisions that set no destination. */
-let fallbacks: u32 = 0;
-/** Answers of the sidecar that were not sound, or did not come. */
-let syncFailures: u32 = 0;
-/** Journal segments of neighbours that were overwritten before they were read. */
-let lapped: u32 = 0;
+let untimed: u32 = 0;
 
 /** Tells the host every name. Called when the VM starts: before that there is no one to tell. */
 export function defineMetrics(): void {
-  for (let i: u32 = 0; i < REASONS; i++) {
-    const name = "warmroute_decisions_" + REASON_NAMES[i].replaceAll("-", "_");
-    decisions[i] = defineMetric(MetricKind.Counter, name);
+  for (let i: i32 = 0; i < COUNTERS; i++) {
+    const isReason = i < <i32>REASONS;
+    const name = isReason
+      ? "decisions_" + REASON_NAMES[i].replaceAll("-", "_")
+      : NAMES[i - <i32>REASONS];
+    const kind = i == Counter.InFlight ? MetricKind.Gauge : MetricKind.Counter;
+    unchecked((ids[i] = defineMetric(kind, "warmroute_" + name)));
   }
-  promptTokens = defineMetric(MetricKind.Counter, "warmroute_prompt_tokens");
-  matchedTokens = defineMetric(MetricKind.Counter, "warmroute_matched_tokens");
   decisionUs = defineMetric(MetricKind.Histogram, "warmroute_decision_us");
-  inFlight = defineMetric(MetricKind.Gauge, "warmroute_in_flight");
-  tableAgeMs = defineMetric(MetricKind.Histogram, "warmroute_table_age_ms");
-  mispredictions = defineMetric(MetricKind.Counter, "warmroute_mispredictions");
-  fallbacks = defineMetric(MetricKind.Counter, "warmroute_fallbacks");
-  syncFailures = defineMetric(MetricKind.Counter, "warmroute_sync_failures");
-  lapped = defineMetric(MetricKind.Counter, "warmroute_journal_lapped");
+  tableAgeMs = defineMetric(MetricKind.Gauge, "warmroute_table_age_ms");
 }
 
+// @ts-ignore: decorator
+@inline
+export function count(counter: u32, by: i64): void {
+  unchecked((pending[counter] += by));
+}
+
+/** Counts a decision under its reason. */
 export function countDecision(reason: u32, isFallback: bool): void {
-  incrementMetric(unchecked(decisions[reason]), 1);
-  if (isFallback) incrementMetric(fallbacks, 1);
+  count(reason, 1);
+  if (isFallback) count(Counter.Fallbacks, 1);
 }
 
-export function countTokens(prompt: u32, matched: u32): void {
-  incrementMetric(promptTokens, prompt);
-  if (matched > 0) incrementMetric(matchedTokens, matched);
+/** True for the decisions whose time is to be recorded. */
+export function isTimed(): bool {
+  untimed += 1;
+  if (untimed < TIMED_EVERY) return false;
+  untimed = 0;
+  return true;
 }
 
-export function recordDecision(busyNs: u64, ageMs: f64): void {
+export function recordDecision(busyNs: u64): void {
   recordMetric(decisionUs, busyNs / 1000);
+}
+
+/** Hands what was counted to the host. Once a tick. */
+export function flushMetrics(): void {
+  for (let i: i32 = 0; i < COUNTERS; i++) {
+    const by = unchecked(pending[i]);
+    if (by == 0) continue;
+    incrementMetric(unchecked(ids[i]), by);
+    unchecked((pending[i] = 0));
+  }
+}
+
+/** All VMs of an Envoy write one gauge; they hold the same table, so any of them is right. */
+export function showTableAge(ageMs: f64): void {
   recordMetric(tableAgeMs, <u64>Math.min(Math.max(ageMs, 0), 1e9));
-}
-
-export function addInFlight(by: i32): void {
-  incrementMetric(inFlight, by);
-}
-
-export function countMisprediction(): void {
-  incrementMetric(mispredictions, 1);
-}
-
-export function countSyncFailure(): void {
-  incrementMetric(syncFailures, 1);
-}
-
-export function countLapped(segments: u64): void {
-  incrementMetric(lapped, segments);
 }

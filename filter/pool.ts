@@ -1,14 +1,14 @@
 // What a VM keeps of one pool: endpoints, index, rates, neighbours. It hangs off the pool's name,
 // so that an old and a new configuration of the same pool share it, and two pools never do.
 import { Config, RoutingStrategy } from "./config";
-import { DECISIONS_KEPT } from "./constants";
+import { DECISIONS_KEPT, TICK_PERIOD_MS, TOUCH_STEP_MS } from "./constants";
 import { Bytes, utf8 } from "./host/bytes";
 import { random64 } from "./host/calls";
 import { Endpoints } from "./load/endpoint";
 import { Rates } from "./load/rates";
 import { CacheListener, readTable, TableHead } from "./load/table-reader";
 import { Sync } from "./load/sync";
-import { countMisprediction } from "./metrics";
+import { count, Counter } from "./metrics";
 import { PromptState } from "./request/prompt-parser";
 import { PrefixIndex } from "./prefix/prefix-index";
 import { OwnHead } from "./share/head";
@@ -32,6 +32,7 @@ export class Pool implements CacheListener, RecordSink {
   tableAtMs: f64 = 0;
   private indexMiB: u32;
   private lastTickMs: f64 = 0;
+  private triedToJoinMs: f64 = 0;
   private isReplaying: bool = false;
 
   constructor(
@@ -87,12 +88,16 @@ export class Pool implements CacheListener, RecordSink {
   serve(nowMs: f64): void {
     // It may have a number already, from when it passed on what the sidecar had kept.
     this.own.head.isServing = true;
+    if (this.neighbourhood.vm >= 0) return;
+    // Where all numbers are taken, looking at all of them with each request would cost too much.
+    if (nowMs - this.triedToJoinMs < <f64>TICK_PERIOD_MS) return;
+    this.triedToJoinMs = nowMs;
     this.neighbourhood.join(nowMs);
   }
 
-  /** Milliseconds since the pool's state was made, as the index counts them; never 0. */
-  touchMs(nowMs: f64): u32 {
-    return <u32>(nowMs - this.startedMs) + 1;
+  /** Steps of TOUCH_STEP_MS since the pool's state was made, as the index counts; never 0. */
+  touchStep(nowMs: f64): u32 {
+    return <u32>((nowMs - this.startedMs) / <f64>TOUCH_STEP_MS) + 1;
   }
 
   /** Two roots of one pool tick each; the second within half a period does nothing. */
@@ -131,7 +136,7 @@ export class Pool implements CacheListener, RecordSink {
 
   onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchMs(this.lastTickMs));
+    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchStep(this.lastTickMs));
     const vm = this.neighbourhood.vm;
     if (!this.isReplaying || vm < 0) return;
     this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
@@ -147,8 +152,9 @@ export class Pool implements CacheListener, RecordSink {
 
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    const now = this.touchMs(this.lastTickMs);
-    if (ageMs < now) this.index.forgetOlder(endpoint, now - ageMs);
+    const now = this.touchStep(this.lastTickMs);
+    const age = ageMs / TOUCH_STEP_MS;
+    if (age < now) this.index.forgetOlder(endpoint, now - age);
   }
 
   /** The pod holds the prompt from now on, as far as anyone can tell; the neighbours are told. */
@@ -161,7 +167,7 @@ export class Pool implements CacheListener, RecordSink {
   ): void {
     const hashes = prompt.hashes();
     const count = prompt.checkpointCount;
-    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchMs(nowMs));
+    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchStep(nowMs));
     const vm = this.neighbourhood.vm;
     if (vm < 0 || !isNews) return;
     const epoch = this.endpoints.at(endpoint).epoch;
@@ -181,17 +187,18 @@ export class Pool implements CacheListener, RecordSink {
   }
 
   /**
-   * The pod has evicted something that was last used at `touchedMs`: under LRU all that is as old
+   * The pod has evicted something that was last used at `touchedAt`: under LRU all that is as old
    * is gone as well.
    */
-  forgetOlder(endpoint: u32, touchedMs: u32, nowMs: f64): void {
-    this.index.forgetOlder(endpoint, touchedMs);
+  forgetOlder(endpoint: u32, touchedAt: u32, nowMs: f64): void {
+    this.index.forgetOlder(endpoint, touchedAt);
     this.own.head.mispredictions += 1;
-    countMisprediction();
+    count(Counter.Mispredictions, 1);
     const vm = this.neighbourhood.vm;
     if (vm < 0) return;
     const epoch = this.endpoints.at(endpoint).epoch;
-    this.neighbourhood.journal.forget(vm, endpoint, epoch, this.touchMs(nowMs) - touchedMs);
+    const ageMs = (this.touchStep(nowMs) - touchedAt) * TOUCH_STEP_MS;
+    this.neighbourhood.journal.forget(vm, endpoint, epoch, ageMs);
   }
 
   noteDecision(

@@ -44,7 +44,7 @@ export class Stream {
   /** Checkpoints that the pod held already when the request was routed. */
   matchedDepth: u16;
   /** Last touch of the deepest checkpoint that matched, before this request. */
-  priorTouchMs: u32;
+  priorTouch: u32;
   heldAtMs: f64;
   routedAtMs: f64;
   firstByteMs: f64;

@@ -69,7 +69,6 @@ export function onRequestHeaders(contextId: u32, isEnd: bool): Action {
   stream.phase = Phase.Held;
   stream.heldAtMs = <f64>startNs / 1e6;
   if (!root.isAllowProven) setDeadline(stream, stream.heldAtMs + <f64>root.config.stallGuardMs);
-  stream.busyNs = nowNs() - startNs;
   return Action.Pause;
 }
 

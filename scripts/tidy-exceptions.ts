@@ -47,11 +47,6 @@ export const TIDY_EXCEPTIONS: readonly Exception[] = [
     reason: RUN_IN_HOST,
   },
   {
-    path: "filter/request/classify.ts",
-    rule: "spec",
-    reason: RUN_IN_HOST,
-  },
-  {
     path: "filter/root.ts",
     rule: "spec",
     reason: RUN_IN_HOST,
@@ -60,11 +55,6 @@ export const TIDY_EXCEPTIONS: readonly Exception[] = [
     path: "filter/stream.ts",
     rule: "spec",
     reason: RUN_IN_HOST,
-  },
-  {
-    path: "filter/host/calls.ts",
-    rule: "spec",
-    reason: "each is one call of Envoy's ABI; tests/host/filter and tests/e2e run them",
   },
   {
     path: "filter/host/imports.ts",

@@ -31,6 +31,8 @@ export const enum MetricKind {
 }
 
 const OK: u32 = 0;
+/** WASI's number of the monotonic clock. */
+const MONOTONIC: u32 = 1;
 
 /** Cells for the host's out parameters: address, size, one more word. */
 const cells: usize = heap.alloc(16);
@@ -66,14 +68,14 @@ export function logText(level: LogLevel, text: string): void {
   abi.proxy_log(level, changetype<usize>(bytes), bytes.byteLength);
 }
 
-/** Wall clock in nanoseconds. All VMs of an Envoy see the same one. */
+/** A clock in nanoseconds that never goes back. All VMs of an Envoy see the same one. */
 export function nowNs(): u64 {
   store<u64>(cells, 0);
-  abi.proxy_get_current_time_nanoseconds(cells);
+  abi.clock_time_get(MONOTONIC, 1, cells);
   return load<u64>(cells);
 }
 
-/** Wall clock in milliseconds, with fractions. */
+/** The same in milliseconds, with fractions. */
 export function nowMs(): f64 {
   return <f64>nowNs() / 1e6;
 }
@@ -89,10 +91,10 @@ export function setTickPeriod(periodMs: u32): void {
   abi.proxy_set_tick_period_milliseconds(periodMs);
 }
 
-/** Reads one header's value into the result; false when it is absent. */
-export function getHeader(map: HeaderMap, name: Bytes): bool {
+/** Reads all headers of a map into the result, as the ABI lays pairs out (see HeaderQuery). */
+export function getHeaderPairs(map: HeaderMap): bool {
   clearCells();
-  return take(abi.proxy_get_header_map_value(map, name.at, name.size, cells, cells + 4));
+  return take(abi.proxy_get_header_map_pairs(map, cells, cells + 4));
 }
 
 export function setHeader(map: HeaderMap, name: Bytes, at: usize, size: u32): void {

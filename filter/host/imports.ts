@@ -3,12 +3,11 @@
 export {
   proxy_log,
   proxy_set_tick_period_milliseconds,
-  proxy_get_current_time_nanoseconds,
   proxy_get_property,
   proxy_continue_stream,
   proxy_get_shared_data,
   proxy_set_shared_data,
-  proxy_get_header_map_value,
+  proxy_get_header_map_pairs,
   proxy_replace_header_map_value,
   proxy_remove_header_map_value,
   proxy_get_buffer_bytes,
@@ -19,7 +18,13 @@ export {
   proxy_set_effective_context,
 } from "@solo-io/proxy-runtime/assembly/imports";
 
-/** Envoy offers this part of WASI; it is the only source of chance in a VM. */
+/**
+ * Envoy offers these parts of WASI: a clock that never goes back, which the ABI's own is not, and
+ * the only source of chance in a VM.
+ */
+// @ts-ignore: decorator
+@external("wasi_snapshot_preview1", "clock_time_get")
+export declare function clock_time_get(clock: u32, precisionNs: u64, ns: usize): u32;
 // @ts-ignore: decorator
 @external("wasi_snapshot_preview1", "random_get")
 export declare function random_get(target: usize, bytes: usize): u32;

@@ -10,7 +10,6 @@ import { Bytes, ByteWriter, sameBytes, utf8 } from "../host/bytes";
 import {
   BufferKind,
   getBuffer,
-  getHeader,
   getShared,
   HeaderMap,
   httpCall,
@@ -20,13 +19,14 @@ import {
   resultSize,
   setShared,
 } from "../host/calls";
-import { countSyncFailure } from "../metrics";
+import { HeaderQuery } from "../host/header-query";
+import { count, Counter } from "../metrics";
 import { Pool } from "../pool";
 import { SharedKeys } from "../share/keys";
 import { writeReport } from "./report";
 import { ANSWER_HEADER_BYTES, isSoundTable, tableBytesOf } from "./table-reader";
 
-const STATUS = utf8(":status");
+const headers = new HeaderQuery([utf8(":status")]);
 const STATUS_OK = utf8("200");
 const REPORT_MAGIC: u32 = 0x31525257; // "WRR1", little-endian
 const REPORT_HEADER_BYTES: u32 = 16;
@@ -99,7 +99,7 @@ export class Sync {
       if (this.takeAnswer(pool, resultAt, resultSize, nowMs)) return true;
       pool.own.head.refusedTables += 1;
     }
-    countSyncFailure();
+    count(Counter.SyncFailures, 1);
     return true;
   }
 
@@ -148,7 +148,7 @@ export class Sync {
     this.giveUpMs = nowMs + <f64>config.syncTimeoutMs + 100;
     const timeoutMs = config.syncTimeoutMs;
     this.call = httpCall(cluster, headers.at, headers.size, report.at, report.size, timeoutMs);
-    if (this.call == 0) countSyncFailure();
+    if (this.call == 0) count(Counter.SyncFailures, 1);
   }
 
   private makeReport(pool: Pool, nowMs: f64): ByteWriter {
@@ -205,8 +205,8 @@ export class Sync {
 }
 
 function isOk(): bool {
-  if (!getHeader(HeaderMap.HttpCallResponse, STATUS)) return false;
-  return sameBytes(resultAt, resultSize, STATUS_OK.at, STATUS_OK.size);
+  headers.read(HeaderMap.HttpCallResponse);
+  return sameBytes(headers.at(0), headers.size(0), STATUS_OK.at, STATUS_OK.size);
 }
 
 /** The pairs as the ABI wants them: count, sizes, then names and values, each ended by 0. */

@@ -1,5 +1,8 @@
 // The terms of the marginal delay, one pure function each, in seconds. docs/decisions holds why.
 
+/** Share of the KV cache from which on a pod counts as nearly full. */
+const FULL: f64 = 0.9;
+
 /** What a request waits for before its own prefill: prompts ahead of it, ours and those unseen. */
 // @ts-ignore: decorator
 @inline
@@ -29,6 +32,25 @@ export function spaceDelay(
   const missing = neededTokens - freeTokens;
   if (missing <= 0 || running <= 0) return 0;
   return (missing * outputTokens * secondsPerOutputToken) / (running * sequenceTokens);
+}
+
+/**
+ * A cache that is nearly full preempts soon: from FULL on, a growing part of the time until one of
+ * the `running` answers ends, which is what a preempted one waits. `alpha` of it, as it is others'.
+ */
+// @ts-ignore: decorator
+@inline
+export function pressureDelay(
+  kvUse: f64,
+  running: f64,
+  outputTokens: f64,
+  secondsPerOutputToken: f64,
+  alpha: f64,
+): f64 {
+  // False for NaN too: a pod that does not tell.
+  if (!(kvUse > FULL)) return 0;
+  const share = Math.min((kvUse - FULL) / (1 - FULL), 1);
+  return (alpha * share * outputTokens * secondsPerOutputToken) / Math.max(running, 1);
 }
 
 /** Our own prefill, and that `alpha` of it stalls each of `inFlight` others. */

@@ -3,7 +3,7 @@ import { ENDPOINTS_MAX } from "../constants";
 import { Config } from "../config";
 import { Endpoint, Endpoints, MISSING } from "../load/endpoint";
 import { Rates } from "../load/rates";
-import { decodeDelay, prefillDelay, queueDelay, spaceDelay } from "./delay";
+import { decodeDelay, prefillDelay, pressureDelay, queueDelay, spaceDelay } from "./delay";
 
 /** What is asked: the prompt, what each pod holds of it, and the hour. */
 export class PickQuery {
@@ -110,6 +110,13 @@ function weigh(
   store<u8>(clear + number, <u8>(unseen == 0 && wait == queue));
   return (
     wait +
+    pressureDelay(
+      isFresh ? <f64>endpoint.kvUse : 0,
+      inFlight,
+      rates.outputTokens,
+      rates.secondsPerOutputToken,
+      config.alpha,
+    ) +
     prefillDelay(own, config.alpha, inFlight) +
     decodeDelay(
       outputTokens,
@@ -165,7 +172,12 @@ function choose(query: PickQuery, endpoints: Endpoints, bound: f64, answer: Pick
   for (let i: u32 = 0; i < count; i++) {
     const number = <i32>endpoints.pickableAt(i);
     const cost = load<f64>(costs + ((<usize>number) << 3));
-    if (number == answer.first || !(cost < least)) continue;
+    if (number == answer.first || !(cost <= least)) continue;
+    // Equals are spread, as the first choice is, or every retry of a cold pool would go to one pod.
+    const isEqual = cost == least && answer.second >= 0;
+    if (isEqual && rendezvous(query.tieSeed, number) < rendezvous(query.tieSeed, answer.second)) {
+      continue;
+    }
     least = cost;
     answer.second = number;
   }

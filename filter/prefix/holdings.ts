@@ -45,7 +45,7 @@ export class Holdings {
    * Adds a node that is not there yet as the pod's newest. When all nodes are in use, the pod with
    * most loses its oldest. `settle` must follow before another pod changes.
    */
-  add(pod: u32, hash: u64, tokens: u32, touchedMs: u32): void {
+  add(pod: u32, hash: u64, tokens: u32, touchedAt: u32): void {
     if (pod >= this.holders.width << 6) this.widen(pod);
     if (this.lists.nodeCount >= this.lists.nodeCountMax) {
       this.richest.set(pod, this.lists.list(pod).nodeCount);
@@ -54,7 +54,7 @@ export class Holdings {
       this.richest.set(victim, this.lists.list(victim).nodeCount);
       this.evictedCount++;
     }
-    const node = changetype<Node>(this.lists.add(pod, hash, tokens, touchedMs));
+    const node = changetype<Node>(this.lists.add(pod, hash, tokens, touchedAt));
     if (hash == 0) return;
     this.finder.add(node);
     this.holders.add(hash, pod);

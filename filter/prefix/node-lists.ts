@@ -11,7 +11,7 @@ export class Node {
   /** Tokens between the checkpoint before and this one. */
   tokens: u32;
   /** Time of the last touch, never 0. */
-  touchedMs: u32;
+  touchedAt: u32;
   /** POD_FREE in a free node. */
   pod: u32;
   private spare: u32;
@@ -79,7 +79,7 @@ export class NodeLists {
   }
 
   /** Adds the pod's newest node and returns its address; 0 when all nodes are in use. */
-  add(pod: u32, hash: u64, tokens: u32, touchedMs: u32): usize {
+  add(pod: u32, hash: u64, tokens: u32, touchedAt: u32): usize {
     let address = this.freed;
     if (address != 0) {
       this.freed = changetype<Node>(address).newer;
@@ -90,7 +90,7 @@ export class NodeLists {
     const node = changetype<Node>(address);
     node.hash = hash;
     node.tokens = tokens;
-    node.touchedMs = touchedMs;
+    node.touchedAt = touchedAt;
     node.pod = pod;
     const list = this.list(pod);
     this.linkNewest(list, node);
@@ -101,11 +101,11 @@ export class NodeLists {
   }
 
   /** Makes `node` the newest of its pod. */
-  touch(node: Node, tokens: u32, touchedMs: u32): void {
+  touch(node: Node, tokens: u32, touchedAt: u32): void {
     const list = this.list(node.pod);
     list.tokens = list.tokens - node.tokens + tokens;
     node.tokens = tokens;
-    node.touchedMs = touchedMs;
+    node.touchedAt = touchedAt;
     if (node.newer == 0) return;
     this.unlink(list, node);
     this.linkNewest(list, node);

@@ -81,11 +81,11 @@ export class PrefixIndex {
 
   /**
    * Notes that the pod now holds the whole chain, its head most recently. `tokenEnds` (u32) are
-   * the tokens from the start of the prompt to each checkpoint. `nowMs` 0 counts as 1.
+   * the tokens from the start of the prompt to each checkpoint. `now` 0 counts as 1.
    */
-  insert(pod: u32, hashes: usize, tokenEnds: usize, count: u32, nowMs: u32): void {
+  insert(pod: u32, hashes: usize, tokenEnds: usize, count: u32, now: u32): void {
     if (pod >= PODS_MAX) return;
-    const touchedMs = max(nowMs, 1);
+    const touchedAt = max(now, 1);
     // A chain was last touched from tail to head, so the node newer than this one is the next.
     let guess: usize = 0;
     for (let i = min(count, CHAIN_MAX); i-- > 0;) {
@@ -97,38 +97,38 @@ export class PrefixIndex {
       }
       if (address != 0) {
         guess = changetype<Node>(address).newer;
-        this.held.lists.touch(changetype<Node>(address), tokens, touchedMs);
+        this.held.lists.touch(changetype<Node>(address), tokens, touchedAt);
       } else {
         guess = 0;
-        this.held.add(pod, hash, tokens, touchedMs);
+        this.held.add(pod, hash, tokens, touchedAt);
       }
     }
     this.held.settle(pod);
   }
 
   /** Counts an answer's tokens against the pod's capacity, as its most recent node. */
-  charge(pod: u32, tokens: u32, nowMs: u32): void {
+  charge(pod: u32, tokens: u32, now: u32): void {
     if (pod >= PODS_MAX || tokens == 0) return;
-    this.held.add(pod, 0, tokens, max(nowMs, 1));
+    this.held.add(pod, 0, tokens, max(now, 1));
     this.held.settle(pod);
   }
 
   /** Time when the pod's checkpoint was last inserted; 0 when the pod does not hold it. */
-  touchedMs(pod: u32, hash: u64): u32 {
+  touchedAt(pod: u32, hash: u64): u32 {
     if (pod >= PODS_MAX) return 0;
     const address = this.held.find(pod, legalHash(hash));
-    return address != 0 ? changetype<Node>(address).touchedMs : 0;
+    return address != 0 ? changetype<Node>(address).touchedAt : 0;
   }
 
   /**
-   * Drops the pod's oldest nodes up to the first one touched after `touchedMsMax`, and returns how
+   * Drops the pod's oldest nodes up to the first one touched after `touchedAtMax`, and returns how
    * many, answers included.
    */
-  forgetOlder(pod: u32, touchedMsMax: u32): u32 {
+  forgetOlder(pod: u32, touchedAtMax: u32): u32 {
     if (pod >= PODS_MAX) return 0;
     const list = this.held.lists.list(pod);
     const before = list.nodeCount;
-    while (list.oldest != 0 && changetype<Node>(list.oldest).touchedMs <= touchedMsMax) {
+    while (list.oldest != 0 && changetype<Node>(list.oldest).touchedAt <= touchedAtMax) {
       this.held.drop(changetype<Node>(list.oldest));
     }
     this.held.settle(pod);

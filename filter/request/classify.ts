@@ -1,13 +1,24 @@
 // Which requests are held for their body: a POST of plain JSON to a path whose prompt is known.
 import { Bytes, sameBytes, utf8 } from "../host/bytes";
-import { getHeader, HeaderMap, resultAt, resultSize } from "../host/calls";
+import { HeaderMap } from "../host/calls";
+import { HeaderQuery } from "../host/header-query";
 import { RequestKind } from "./prompt-parser";
 
-const METHOD = utf8(":method");
-const PATH = utf8(":path");
-const CONTENT_TYPE = utf8("content-type");
-const CONTENT_ENCODING = utf8("content-encoding");
-const UPGRADE = utf8("upgrade");
+const enum Name {
+  Method = 0,
+  Path = 1,
+  ContentType = 2,
+  ContentEncoding = 3,
+  Upgrade = 4,
+}
+
+const headers = new HeaderQuery([
+  utf8(":method"),
+  utf8(":path"),
+  utf8("content-type"),
+  utf8("content-encoding"),
+  utf8("upgrade"),
+]);
 const POST = utf8("POST");
 const JSON_TYPE = utf8("application/json");
 
@@ -33,30 +44,23 @@ const KINDS: StaticArray<u8> = [
  * body cannot be read, and every other path carries no prompt that is known.
  */
 export function kindToHold(): u8 {
-  if (!getHeader(HeaderMap.Request, METHOD)) return 0;
-  if (!sameBytes(resultAt, resultSize, POST.at, POST.size)) return 0;
-  const kind = kindOfPath();
-  if (kind == 0 || !isJson()) return 0;
-  if (getHeader(HeaderMap.Request, CONTENT_ENCODING)) return 0;
-  if (getHeader(HeaderMap.Request, UPGRADE)) return 0;
-  return kind;
+  headers.read(HeaderMap.Request);
+  const method = headers.at(Name.Method);
+  if (!sameBytes(method, headers.size(Name.Method), POST.at, POST.size)) return 0;
+  const type = headers.at(Name.ContentType);
+  if (!startsWithIgnoringCase(type, headers.size(Name.ContentType), JSON_TYPE)) return 0;
+  if (headers.has(Name.ContentEncoding) || headers.has(Name.Upgrade)) return 0;
+  return kindOfPath(headers.at(Name.Path), headers.size(Name.Path));
 }
 
-function kindOfPath(): u8 {
-  if (!getHeader(HeaderMap.Request, PATH)) return 0;
+function kindOfPath(at: usize, sizeWithQuery: u32): u8 {
   let size: u32 = 0;
-  while (size < resultSize && load<u8>(resultAt + size) != 0x3f) size += 1;
+  while (size < sizeWithQuery && load<u8>(at + size) != 0x3f) size += 1;
   for (let i = 0; i < PATHS.length; i++) {
     const path = unchecked(PATHS[i]);
-    if (sameBytes(resultAt, size, path.at, path.size)) return unchecked(KINDS[i]);
+    if (sameBytes(at, size, path.at, path.size)) return unchecked(KINDS[i]);
   }
   return 0;
-}
-
-/** `application/json` in any case, with or without parameters. */
-function isJson(): bool {
-  if (!getHeader(HeaderMap.Request, CONTENT_TYPE)) return false;
-  return startsWithIgnoringCase(resultAt, resultSize, JSON_TYPE);
 }
 
 /** True where a media type is `type`, which is in lower case, with or without parameters. */

@@ -1,7 +1,7 @@
 // What a VM knows of another of its pool: the load it last showed, how far its journal is read.
 import { ENDPOINTS_MAX, SEGMENTS_MAX, SEGMENTS_PER_TICK_MAX } from "../constants";
 import { getShared, resultAt, resultSize } from "../host/calls";
-import { countLapped } from "../metrics";
+import { count, Counter } from "../metrics";
 import { Endpoints } from "../load/endpoint";
 import { Head, HEAD_BYTES_MAX, HEAD_FIXED_BYTES, HeadEntry, isHead } from "./head";
 import { SEGMENT_HEADER_BYTES } from "./journal";
@@ -54,13 +54,13 @@ export class Neighbour {
       const isWhole = this.readSegment(resultAt, resultSize, sink);
       if (this.readSequence >= head.segmentSequence) return;
       // A segment that is not the newest any more is complete: go on to the next.
-      if (!isWhole) countLapped(1);
+      if (!isWhole) count(Counter.Lapped, 1);
       this.readSequence += 1;
       this.readBytes = SEGMENT_HEADER_BYTES;
       const oldest =
         head.segmentSequence >= SEGMENTS_MAX ? head.segmentSequence - SEGMENTS_MAX + 1 : 0;
       if (this.readSequence < oldest) {
-        countLapped(oldest - this.readSequence);
+        count(Counter.Lapped, oldest - this.readSequence);
         this.readSequence = oldest;
       }
     }

@@ -15,6 +15,7 @@ export class Neighbourhood {
   readonly others: Neighbour[] = [];
   readonly journal: Journal;
   private next: i32 = 0;
+  private shownAtMs: f64 = 0;
   private sink: RecordSink | null = null;
 
   constructor(
@@ -93,6 +94,13 @@ export class Neighbourhood {
       if (isStale(changetype<Head>(resultAt), nowMs)) continue;
       other.update(resultAt, resultSize, this.endpoints, nowMs);
     }
+  }
+
+  /** After a decision: shows our own load, no oftener than the others look at it. */
+  showLoad(nowMs: f64): void {
+    if (nowMs - this.shownAtMs < HEAD_FRESH_MS) return;
+    this.shownAtMs = nowMs;
+    this.publishHead(nowMs);
   }
 
   /** Shows our own load, as it is now. */

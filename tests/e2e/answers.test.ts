@@ -26,7 +26,9 @@ describe("answers", () => {
     for (const pod of pods) await pod.close();
   });
 
-  const inFlight = async (): Promise<number> => (await rig.envoy.stat(IN_FLIGHT)) ?? 0;
+  /** The filter hands its counts to Envoy once a tick. */
+  const untilInFlight = (count: number): Promise<void> =>
+    until(`${count} in flight`, async () => ((await rig.envoy.stat(IN_FLIGHT)) ?? 0) === count);
 
   test("a stream of events reaches the client byte for byte, however it is cut", async () => {
     const events = [
@@ -55,7 +57,7 @@ describe("answers", () => {
     }
     const answer = await send(url, chat(prose("stream", 2000), { stream: true }));
     assert.deepEqual(answer.body, whole);
-    assert.equal(await inFlight(), 0);
+    await untilInFlight(0);
   });
 
   test("a compressed answer passes as it is, and its load is given back", async () => {
@@ -69,7 +71,7 @@ describe("answers", () => {
     }
     const answer = await send(url, chat("zip"), { "accept-encoding": "gzip" });
     assert.deepEqual(answer.body, packed);
-    assert.equal(await inFlight(), 0);
+    await untilInFlight(0);
   });
 
   test("a client that goes away in mid-stream frees the pod and the load", async () => {
@@ -89,10 +91,10 @@ describe("answers", () => {
     const head = `POST ${CHAT} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
     socket.write(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
     await new Promise((resolve) => socket.once("data", resolve));
-    assert.equal(await inFlight(), 1);
+    await untilInFlight(1);
     socket.destroy();
     await until("the pod saw the client leave", () => isCut);
-    await until("the load is given back", async () => (await inFlight()) === 0);
+    await untilInFlight(0);
   });
 
   test("a client that goes away before its body is whole leaves nothing behind", async () => {
@@ -102,7 +104,7 @@ describe("answers", () => {
     await sleep(100);
     socket.destroy();
     await sleep(100);
-    assert.equal(await inFlight(), 0);
+    await untilInFlight(0);
   });
 
   test("what the pod counts as prompt tokens becomes what the filter expects", async () => {
@@ -143,6 +145,6 @@ describe("answers", () => {
       await sleep(50);
       assert.equal((await send(url, body)).decision.reason, "cold");
     }
-    assert.equal(await inFlight(), 0);
+    await untilInFlight(0);
   });
 });

@@ -1,4 +1,4 @@
-// The host functions that specs call: shared data as Envoy has it, request headers, clock, fixtures.
+// The host functions that specs call: shared data as Envoy has it, headers, clock, fixtures.
 import { readFileSync } from "node:fs";
 
 const OK = 0;
@@ -61,12 +61,20 @@ export class FakeHost {
     return OK;
   }
 
-  getHeader(_map, nameAt, nameSize, atCell, sizeCell) {
-    const value = this.headers.get(this.text(nameAt, nameSize));
-    return value === undefined ? NOT_FOUND : this.answer(value, atCell, sizeCell);
+  /** All headers as the ABI lays them out: count, sizes, then each name and value with a 0. */
+  getHeaderPairs(_map, atCell, sizeCell) {
+    const words = [this.headers.size];
+    const texts = [];
+    for (const [name, value] of this.headers) {
+      words.push(name.length, value.length);
+      texts.push(Buffer.from(name), Buffer.of(0), value, Buffer.of(0));
+    }
+    const sizes = Buffer.alloc(4 * words.length);
+    words.forEach((word, i) => sizes.writeUInt32LE(word, 4 * i));
+    return this.answer(Buffer.concat([sizes, ...texts]), atCell, sizeCell);
   }
 
-  getTime(cell) {
+  getTime(_clock, _precision, cell) {
     new DataView(this.memory.buffer).setBigUint64(cell, this.nowNs, true);
     return OK;
   }
@@ -77,8 +85,7 @@ export class FakeHost {
     return {
       proxy_get_shared_data: this.getShared.bind(this),
       proxy_set_shared_data: this.setShared.bind(this),
-      proxy_get_header_map_value: this.getHeader.bind(this),
-      proxy_get_current_time_nanoseconds: this.getTime.bind(this),
+      proxy_get_header_map_pairs: this.getHeaderPairs.bind(this),
       proxy_log: (_level, at, size) => {
         if (this.logs.length < LOG_LINES_MAX) this.logs.push(this.text(at, size));
         return OK;
@@ -108,6 +115,9 @@ export class FakeHost {
       set_header: (nameAt, nameSize, at, size) => {
         this.headers.set(this.text(nameAt, nameSize), Buffer.from(this.bytes(at, size)));
       },
+      set_time: (nowNs) => {
+        this.nowNs = nowNs;
+      },
       shared_count: () => this.shared.size,
       drop_shared: (keyAt, keySize) => (this.shared.delete(this.text(keyAt, keySize)) ? 1 : 0),
       /** The bytes of a file of tests/fixtures: their size, and their address in the cell. */
@@ -126,7 +136,7 @@ export class FakeHost {
     return {
       env: this.abi(),
       fake_host: this.controls(),
-      wasi_snapshot_preview1: { random_get: () => OK },
+      wasi_snapshot_preview1: { random_get: () => OK, clock_time_get: this.getTime.bind(this) },
     };
   }
 }

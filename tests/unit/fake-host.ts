@@ -11,6 +11,11 @@ export declare function clearHost(): void;
 export declare function sharedCount(): u32;
 
 // @ts-ignore: decorator
+@external("fake_host", "set_time")
+/** What the clock says from now on. */
+export declare function setTime(nowNs: u64): void;
+
+// @ts-ignore: decorator
 @external("fake_host", "drop_shared")
 declare function dropSharedBytes(keyAt: usize, keySize: u32): u32;
 
@@ -20,7 +25,12 @@ declare function setHeaderBytes(nameAt: usize, nameSize: u32, at: usize, size: u
 
 // @ts-ignore: decorator
 @external("fake_host", "read_fixture")
-declare function readFixtureBytes(nameAt: usize, nameSize: u32, atCell: usize, sizeCell: usize): void;
+declare function readFixtureBytes(
+  nameAt: usize,
+  nameSize: u32,
+  atCell: usize,
+  sizeCell: usize,
+): void;
 
 const cells: usize = heap.alloc(8);
 

@@ -76,7 +76,7 @@ export class Table {
   /** Writes the checksum that the bytes have now. */
   seal(): void {
     let hash: u32 = 2166136261;
-    for (let i: u32 = 16; i < this.size; i += 4) {
+    for (let i: u32 = 16; i + 4 <= this.size; i += 4) {
       hash ^= load<u32>(this.at + i);
       hash *= 16777619;
     }

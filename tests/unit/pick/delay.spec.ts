@@ -1,5 +1,11 @@
 // The terms of the marginal delay, each against numbers worked out by hand.
-import { decodeDelay, prefillDelay, queueDelay, spaceDelay } from "../../../filter/pick/delay";
+import {
+  decodeDelay,
+  prefillDelay,
+  pressureDelay,
+  queueDelay,
+  spaceDelay,
+} from "../../../filter/pick/delay";
 
 function expectNear(actual: f64, expected: f64): void {
   expect(Math.abs(actual - expected)).toBeLessThan(1e-12 + Math.abs(expected) * 1e-12);
@@ -28,6 +34,20 @@ describe("space", () => {
   });
   test("that nobody holds is not waited for", () => {
     expect(spaceDelay(1300, 0, 0, 300, 1300, 0.012)).toBe(0);
+  });
+});
+
+describe("a nearly full cache", () => {
+  test("costs nothing up to nine tenths, or where the pod does not tell", () => {
+    expect(pressureDelay(0.2, 10, 300, 0.012, 0.1)).toBe(0);
+    expect(pressureDelay(0.9, 10, 300, 0.012, 0.1)).toBe(0);
+    expect(pressureDelay(NaN, 10, 300, 0.012, 0.1)).toBe(0);
+  });
+  test("costs a growing part of the time until an answer ends", () => {
+    // 10 answers of 300 tokens at 12 ms: one ends each 0.36 s; alpha is a tenth of that.
+    expectNear(pressureDelay(0.95, 10, 300, 0.012, 0.1), 0.018);
+    expectNear(pressureDelay(1, 10, 300, 0.012, 0.1), 0.036);
+    expectNear(pressureDelay(1, 0, 300, 0.012, 0.1), 0.36);
   });
 });
 

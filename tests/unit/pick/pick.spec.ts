@@ -171,10 +171,15 @@ describe("load alone", () => {
       world.scrape(0, 0, MISSING, 0.98);
       world.scrape(1, 0, MISSING, 0.2);
       expect(world.pick()).toBe(1);
+      // Room for this one is left, but a pod that is nearly full preempts soon.
+      world.at(0).capacityTokens = world.at(1).capacityTokens = 305000;
+      world.scrape(0, 0, 5, 0.98);
+      world.scrape(1, 0, 8, 0.2);
+      expect(world.pick()).toBe(1);
     }
   });
 
-  test("prefers a pod with room for prompt and answer, by our own count where there is no page", () => {
+  test("prefers a pod with room for prompt and answer, by our own count without a page", () => {
     const world = new World(2);
     for (let pod: u32 = 0; pod < 2; pod++) {
       world.at(pod).capacityTokens = 50000;

@@ -113,6 +113,12 @@ export class NaiveCost {
     this.firstToken = wait + uncached * tp;
     this.cost =
       wait + uncached * tp + config.alpha * uncached * tp * n + config.alpha * output * step * n;
+    // Of the last tenth of the cache, the share that is used, times what a preempted answer waits.
+    if (isFresh && !isNaN(pod.kvUse) && pod.kvUse > 0.9) {
+      const full = Math.min(10 * (<f64>pod.kvUse - 0.9), 1);
+      const untilOneEnds = (mean * rates.secondsPerOutputToken) / (n < 1 ? 1 : n);
+      this.cost += config.alpha * full * untilOneEnds;
+    }
   }
 
   /** Answers of `mean` tokens end at a steady rate, and each gives prompt and answer back. */

@@ -5,7 +5,7 @@ export class NaiveNode {
     readonly hash: u64,
     readonly isAnswer: bool,
     public tokens: u32,
-    public touchedMs: u32,
+    public touchedAt: u32,
   ) {}
 }
 
@@ -39,9 +39,9 @@ export class NaiveIndex {
     return -1;
   }
 
-  touchedMs(pod: u32, hash: u64): u32 {
+  touchedAt(pod: u32, hash: u64): u32 {
     const at = this.position(pod, hash);
-    return at < 0 ? 0 : this.pods[pod][at].touchedMs;
+    return at < 0 ? 0 : this.pods[pod][at].touchedAt;
   }
 
   depth(pod: u32, hashes: Array<u64>): u32 {
@@ -59,7 +59,7 @@ export class NaiveIndex {
       if (at >= 0) {
         const node = this.pods[pod].splice(at, 1)[0];
         node.tokens = tokens;
-        node.touchedMs = nowMs;
+        node.touchedAt = nowMs;
         this.pods[pod].push(node);
       } else {
         this.add(pod, new NaiveNode(hashes[i], false, tokens, nowMs), nodeCountMax);
@@ -73,9 +73,9 @@ export class NaiveIndex {
     this.settle(pod);
   }
 
-  forgetOlder(pod: u32, touchedMsMax: u32): u32 {
+  forgetOlder(pod: u32, touchedAtMax: u32): u32 {
     let count = 0;
-    while (this.pods[pod].length > 0 && this.pods[pod][0].touchedMs <= touchedMsMax) {
+    while (this.pods[pod].length > 0 && this.pods[pod][0].touchedAt <= touchedAtMax) {
       this.dropOldest(pod);
       count++;
     }

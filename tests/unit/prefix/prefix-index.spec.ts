@@ -107,8 +107,8 @@ class Pair {
   insert(pod: u32, chain: Chain): void {
     const hashes = chain.hashes.dataStart;
     this.index.insert(pod, hashes, chain.ends.dataStart, chain.hashes.length, this.nowMs);
-    const touchedMs = max(this.nowMs, 1);
-    this.naive.insert(pod, chain.hashes, chain.ends, touchedMs, this.index.nodeCountMax);
+    const touchedAt = max(this.nowMs, 1);
+    this.naive.insert(pod, chain.hashes, chain.ends, touchedAt, this.index.nodeCountMax);
   }
 
   charge(pod: u32, tokens: u32): void {
@@ -117,10 +117,10 @@ class Pair {
     this.naive.charge(pod, tokens, max(this.nowMs, 1), this.index.nodeCountMax);
   }
 
-  forgetOlder(pod: u32, touchedMsMax: u32): void {
-    const expected = this.naive.forgetOlder(pod, touchedMsMax);
-    if (touchedMsMax == u32.MAX_VALUE) this.index.forgetPod(pod);
-    else this.same("forgotten", this.index.forgetOlder(pod, touchedMsMax), expected);
+  forgetOlder(pod: u32, touchedAtMax: u32): void {
+    const expected = this.naive.forgetOlder(pod, touchedAtMax);
+    if (touchedAtMax == u32.MAX_VALUE) this.index.forgetPod(pod);
+    else this.same("forgotten", this.index.forgetOlder(pod, touchedAtMax), expected);
   }
 
   setCapacity(pod: u32, tokens: u32): void {
@@ -143,7 +143,7 @@ class Pair {
   }
 
   compareTouched(pod: u32, hash: u64): void {
-    this.same("touched", this.index.touchedMs(pod, hash), this.naive.touchedMs(pod, hash), pod);
+    this.same("touched", this.index.touchedAt(pod, hash), this.naive.touchedAt(pod, hash), pod);
   }
 
   compareDepths(chain: Chain, podLimit: u32): void {
@@ -274,7 +274,7 @@ describe("bounds", () => {
       index.setCapacity(pods[i], 0);
       index.forgetPod(pods[i]);
       expect(index.forgetOlder(pods[i], u32.MAX_VALUE)).toBe(0);
-      expect(index.touchedMs(pods[i], plainChain(1, 5).hashes[0])).toBe(0);
+      expect(index.touchedAt(pods[i], plainChain(1, 5).hashes[0])).toBe(0);
       expect(index.podTokens(pods[i])).toBe(0);
     }
     expect(index.nodeCount).toBe(0);

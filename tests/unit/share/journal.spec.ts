@@ -68,7 +68,7 @@ describe("a journal", () => {
     worker.journal.sink = worker.noter;
     // 24 bytes each: 682 fill a segment but for its header and 0 to 23 bytes.
     const perSegment = (SEGMENT_BYTES - SEGMENT_HEADER_BYTES) / 24;
-    const total = 3 * perSegment + 5;
+    const total: u32 = 3 * perSegment + 5;
     for (let i: u32 = 0; i < total; i++) worker.inserts(2, i);
     expect(worker.journal.sequence).toBe(3);
     worker.journal.publish(1);

@@ -48,7 +48,7 @@ export class Noter implements RecordSink {
 
 /** One worker of a pool, as far as it shares: without a filter around it. */
 export class Worker {
-  readonly keys: SharedKeys = new SharedKeys("pool");
+  readonly keys: SharedKeys;
   readonly endpoints: Endpoints = new Endpoints();
   readonly own: OwnHead;
   readonly journal: Journal;
@@ -61,8 +61,10 @@ export class Worker {
     readonly incarnation: u64,
     nowMs: f64,
   ) {
+    const keys = new SharedKeys("pool");
+    this.keys = keys;
     this.own = new OwnHead(incarnation, nowMs);
-    this.journal = new Journal(this.keys, incarnation);
+    this.journal = new Journal(keys, incarnation);
   }
 
   /** Requests in flight on an endpoint. */

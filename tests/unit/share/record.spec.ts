@@ -55,7 +55,7 @@ describe("records", () => {
       0x12, 0x11, 0x24, 0x23, 0x22, 0x21,
     ];
     for (let i = 0; i < expected.length; i++) expect(load<u8>(block + i)).toBe(expected[i]);
-    expect(read(block, 24)).toBe("24: insert 258 50595078 1230066625701517080:555885348");
+    expect(read(block, 24)).toBe("24: insert 258 50595078 1230066625199609624:555885348");
     writeForget(block, 5, 6, 0x0708);
     const forget: u8[] = [16, 0, 2, 0, 6, 0, 0, 0, 5, 0, 0, 0, 8, 7, 0, 0];
     for (let i = 0; i < forget.length; i++) expect(load<u8>(block + i)).toBe(forget[i]);
@@ -118,6 +118,18 @@ describe("a range of records", () => {
       store<u16>(block + 52, counts[i] == 1 ? 2 : counts[i], 10);
       expect(read(block, 76)).toBe("76: forget 1023 4294967295 60000");
     }
+  });
+
+  test("is read past an insert of more checkpoints than a prompt has", () => {
+    // Whole and true to its length, as another version might write it.
+    const size = insertBytes(CHECKPOINTS_MAX + 1);
+    memory.fill(block, 0, size);
+    store<u16>(block, <u16>size);
+    store<u8>(block, 1, 2);
+    store<u16>(block, <u16>(CHECKPOINTS_MAX + 1), 10);
+    writeForget(block + size, 1, 2, 3);
+    const end = (size + 16).toString();
+    expect(read(block, size + 16)).toBe(end + ": forget 1 2 3");
   });
 
   test("is read past a forget that has no age, and one with more than its age counts", () => {

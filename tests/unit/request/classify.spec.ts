@@ -1,0 +1,101 @@
+// Which requests are held for their body, one line a case.
+import { kindToHold, startsWithIgnoringCase } from "../../../filter/request/classify";
+import { RequestKind } from "../../../filter/request/prompt-parser";
+import { utf8 } from "../../../filter/host/bytes";
+import { clearHost, setRequestHeader } from "../fake-host";
+
+const JSON_TYPE = "application/json";
+const CHAT = "/v1/chat/completions";
+
+function kind(method: string, path: string, contentType: string = JSON_TYPE): u32 {
+  clearHost();
+  setRequestHeader(":method", method);
+  setRequestHeader(":path", path);
+  if (contentType.length > 0) setRequestHeader("content-type", contentType);
+  return kindToHold();
+}
+
+/** A chat request with one header more. */
+function kindWith(name: string, value: string): u32 {
+  kind("POST", CHAT);
+  setRequestHeader(name, value);
+  return kindToHold();
+}
+
+function isType(value: string, type: string): bool {
+  const at = utf8(value);
+  return startsWithIgnoringCase(at.at, at.size, utf8(type));
+}
+
+describe("a request is held", () => {
+  test("by the path of its prompt", () => {
+    expect(kind("POST", CHAT)).toBe(RequestKind.Chat);
+    expect(kind("POST", "/v1/completions")).toBe(RequestKind.Completions);
+    expect(kind("POST", "/v1/responses")).toBe(RequestKind.Responses);
+    expect(kind("POST", "/v1/embeddings")).toBe(RequestKind.Embeddings);
+    expect(kind("POST", "/v1/messages")).toBe(RequestKind.Messages);
+    expect(kind("POST", "/generate")).toBe(RequestKind.Generate);
+  });
+
+  test("whatever its query", () => {
+    expect(kind("POST", CHAT + "?")).toBe(RequestKind.Chat);
+    expect(kind("POST", CHAT + "?api-version=1&x=/v1/completions")).toBe(RequestKind.Chat);
+  });
+
+  test("as JSON in any case, with or without parameters", () => {
+    expect(kind("POST", CHAT, "application/json; charset=utf-8")).toBe(RequestKind.Chat);
+    expect(kind("POST", CHAT, "Application/JSON;charset=utf-8")).toBe(RequestKind.Chat);
+    expect(kind("POST", CHAT, "application/json \t; a=b")).toBe(RequestKind.Chat);
+  });
+});
+
+describe("a request passes without its body being read", () => {
+  test("with another method, or none", () => {
+    const methods = ["GET", "PUT", "post", "POS", "POSTS", "CONNECT", "OPTIONS"];
+    for (let i = 0; i < methods.length; i++) expect(kind(methods[i], CHAT)).toBe(0);
+    clearHost();
+    expect(kindToHold()).toBe(0);
+    setRequestHeader(":method", "POST");
+    expect(kindToHold()).toBe(0);
+  });
+
+  test("to another path", () => {
+    const paths = ["/", "/v1/models", "/tokenize", "/v1/chat/completion", "/v1/chat/completions/"];
+    for (let i = 0; i < paths.length; i++) expect(kind("POST", paths[i])).toBe(0);
+    expect(kind("POST", "/v1/chat/completionsx?y")).toBe(0);
+    expect(kind("POST", "?/generate")).toBe(0);
+    expect(kind("POST", "/V1/chat/completions")).toBe(0);
+  });
+
+  test("with another content type, or none", () => {
+    const types = ["", "text/plain", "application/jso", "application/jsonl", "application/json5"];
+    for (let i = 0; i < types.length; i++) expect(kind("POST", CHAT, types[i])).toBe(0);
+    expect(kind("POST", CHAT, "application/json+x")).toBe(0);
+    expect(kind("POST", CHAT, "multipart/form-data; x=application/json")).toBe(0);
+  });
+
+  test("when it is compressed or upgraded", () => {
+    expect(kindWith("content-encoding", "gzip")).toBe(0);
+    expect(kindWith("content-encoding", "identity")).toBe(0);
+    expect(kindWith("upgrade", "websocket")).toBe(0);
+    expect(kindWith("x-other", "gzip")).toBe(RequestKind.Chat);
+  });
+});
+
+describe("a media type", () => {
+  test("ends where its name ends", () => {
+    expect(isType("text/event-stream", "text/event-stream")).toBe(true);
+    expect(isType("TEXT/Event-Stream; charset=utf-8", "text/event-stream")).toBe(true);
+    expect(isType("text/event-stream2", "text/event-stream")).toBe(false);
+    expect(isType("text/event-strea", "text/event-stream")).toBe(false);
+    expect(isType("", "text/event-stream")).toBe(false);
+  });
+
+  test("is compared by letters: what differs in one bit only is another", () => {
+    // 0x0f and 0x2f, 0x4d and 0x6d, 0x5b and 0x7b differ in the bit of the case.
+    expect(isType("text\x0fplain", "text/plain")).toBe(false);
+    expect(isType("a/[", "a/{")).toBe(false);
+    expect(isType("a/@", "a/`")).toBe(false);
+    expect(isType("a/\u00c0", "a/\u00e0")).toBe(false);
+  });
+});
