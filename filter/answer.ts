@@ -14,7 +14,6 @@ import {
 } from "./host/calls";
 import { tokenEnds, tokensOf } from "./decide";
 import { HeaderQuery } from "./host/header-query";
-import { count, Counter } from "./metrics";
 import { REASON_NAMES, REASONS } from "./pick/reason";
 import { Pool } from "./pool";
 import { startsWithIgnoringCase } from "./request/classify";
@@ -42,6 +41,8 @@ const reasonNames = new StaticArray<Bytes | null>(REASONS);
 for (let i: u32 = 0; i < REASONS; i++) reasonNames[i] = utf8(REASON_NAMES[i]);
 const decisionText = new ByteWriter(160);
 
+/** `response.created` and `response.in_progress` say nothing of the prompt. */
+const ANNOUNCING_EVENTS: u32 = 2;
 /** A hit of less than this may be the pod's rounding to whole blocks. */
 const CONFIRMABLE_TOKENS: u32 = 64;
 /** A hit that falls short by more than this, and by a quarter, was mispredicted. */
@@ -60,12 +61,16 @@ export function onAnswerBody(stream: Stream, root: Root, size: u32, isEnd: bool)
   const pool = root.pool;
   if (pool == null || !stream.hold.isHeld) return;
   if (stream.readsAnswer) readAnswer(stream, size);
-  if (size > 0 && !stream.hasFirstByte) {
-    if (!stream.answerIsEvents || !stream.readsAnswer || stream.usage.sawData) {
-      noteFirstByte(stream, pool);
-    }
-  }
+  if (size > 0 && !stream.hasFirstByte && isFirstToken(stream)) noteFirstByte(stream, pool);
   if (isEnd) finishAnswer(stream, pool, true);
+}
+
+/** Whether what has come shows that the prompt is prefilled. Headers alone come before prefill. */
+function isFirstToken(stream: Stream): bool {
+  if (!stream.answerIsEvents || !stream.readsAnswer) return true;
+  // vLLM announces a response by two events before its engine has begun.
+  if (stream.kind == RequestKind.Responses) return stream.usage.events > ANNOUNCING_EVENTS;
+  return stream.usage.sawData;
 }
 
 /** Gives everything back. `isWhole`: the answer came to its end, so what it says counts. */
@@ -76,7 +81,6 @@ export function finishAnswer(stream: Stream, pool: Pool, isWhole: bool): void {
   if (stream.status >= 400) forgetPrompt(stream, pool);
   clearOverdue(stream, pool);
   stream.hold.giveBack(pool.endpoints);
-  count(Counter.InFlight, -1);
   setDeadline(stream, NEVER);
 }
 
@@ -85,35 +89,42 @@ export function markOverdue(stream: Stream, pool: Pool): void {
   if (stream.hasFirstByte || stream.isOverdue) return;
   stream.isOverdue = true;
   const endpoint = pool.endpoints.at(stream.hold.endpoint);
-  if (endpoint.overdueCount == 0 || stream.routedAtMs < endpoint.overdueSinceMs) {
-    endpoint.overdueSinceMs = stream.routedAtMs;
-  }
   endpoint.overdueCount += 1;
+  endpoint.overdueRoutedSumMs += stream.routedAtMs;
 }
 
 function clearOverdue(stream: Stream, pool: Pool): void {
   if (!stream.isOverdue) return;
   stream.isOverdue = false;
-  pool.endpoints.at(stream.hold.endpoint).overdueCount -= 1;
+  const endpoint = pool.endpoints.at(stream.hold.endpoint);
+  endpoint.overdueCount -= 1;
+  endpoint.overdueRoutedSumMs -= stream.routedAtMs;
 }
 
 /** Which pod answers, and whether its bytes are worth reading. */
 function noteServer(stream: Stream, pool: Pool): void {
-  // Our own and Envoy's local answers have no upstream: they say nothing of a pod.
-  if (!getProperty(UPSTREAM_ADDRESS)) return;
-  const endpoint = pool.endpoints.at(stream.hold.endpoint);
-  if (!sameBytes(resultAt, resultSize, endpoint.address, endpoint.addressSize)) {
-    moveTo(stream, pool, pool.endpoints.find(resultAt, resultSize));
-    if (!stream.hold.isHeld) return;
-  }
   headers.read(HeaderMap.Response);
-  stream.status = statusCode();
-  if (stream.status != 200 || stream.kind == 0 || headers.has(Name.ContentEncoding)) return;
+  const status = statusCode();
+  if (status == 200 && stream.kind != 0) noteType(stream);
+  // Our own and Envoy's local answers have no upstream: no pod has seen the prompt.
+  if (!getProperty(UPSTREAM_ADDRESS)) {
+    stream.readsAnswer = false;
+    forgetPrompt(stream, pool);
+    return;
+  }
+  stream.status = status;
+  const endpoint = pool.endpoints.at(stream.hold.endpoint);
+  if (sameBytes(resultAt, resultSize, endpoint.address, endpoint.addressSize)) return;
+  moveTo(stream, pool, pool.endpoints.find(resultAt, resultSize));
+}
+
+/** Whether the answer's bytes are worth reading, and how they are to be read. */
+function noteType(stream: Stream): void {
+  if (headers.has(Name.ContentEncoding)) return;
   const type = headers.at(Name.ContentType);
-  const typeSize = headers.size(Name.ContentType);
-  stream.answerIsEvents = startsWithIgnoringCase(type, typeSize, EVENTS);
-  const isJson = startsWithIgnoringCase(type, typeSize, JSON_TYPE);
-  stream.readsAnswer = stream.answerIsEvents || isJson;
+  const size = headers.size(Name.ContentType);
+  stream.answerIsEvents = startsWithIgnoringCase(type, size, EVENTS);
+  stream.readsAnswer = stream.answerIsEvents || startsWithIgnoringCase(type, size, JSON_TYPE);
   if (stream.readsAnswer) stream.usage.reset(stream.answerIsEvents);
 }
 
@@ -130,21 +141,25 @@ function moveTo(stream: Stream, pool: Pool, server: i32): void {
   if (server < 0) {
     // Not a pod of the table: there is nobody whose load it is.
     stream.hold.giveBack(pool.endpoints);
-    count(Counter.InFlight, -1);
     setDeadline(stream, NEVER);
     return;
   }
   stream.hold.take(pool.endpoints, server, backlogTokens, kvTokens);
-  if (!hasPrefix) return;
+  // A status that refuses the prompt: the retry's pod has not prefilled it either.
+  if (!hasPrefix || stream.status >= 400) return;
   tokensOf(prompt, pool);
   pool.insertChain(server, prompt, tokenEnds, nowMs(), true);
 }
 
-/** Takes back what was inserted when the request was routed; what matched before stays. */
+/**
+ * Takes back what was inserted when the request was routed. What matched before stays: a pod that
+ * failed once still has its cache, and one that is gone leaves the table.
+ */
 function forgetPrompt(stream: Stream, pool: Pool): void {
   if (!stream.hasPrediction) return;
   stream.hasPrediction = false;
-  pool.withdrawChain(stream.hold.endpoint, stream.prompt, stream.matchedDepth);
+  const routedAt = pool.touchStep(stream.routedAtMs);
+  pool.withdrawChain(stream.hold.endpoint, stream.prompt, stream.matchedDepth, routedAt, nowMs());
 }
 
 function statusCode(): u16 {
@@ -177,6 +192,8 @@ function learn(stream: Stream, pool: Pool, atMs: f64): void {
   const rates = pool.rates;
   const number = <u32>stream.hold.endpoint;
   const endpoint = pool.endpoints.at(number);
+  // The first events of a response are not its first tokens.
+  const isTokenStream = stream.kind != RequestKind.Responses;
   const isCounted = stream.prompt.promptTokens > 0;
   if (usage.promptTokens > 0 && !isCounted) {
     rates.learnBytes(<f64>stream.prompt.promptBytes, <f64>usage.promptTokens);
@@ -184,20 +201,23 @@ function learn(stream: Stream, pool: Pool, atMs: f64): void {
   const outputTokens = usage.outputTokens >= 0 ? <f64>usage.outputTokens : <f64>usage.events;
   if (stream.kind != RequestKind.Embeddings && outputTokens > 0) {
     rates.learnOutput(outputTokens);
-    pool.index.charge(number, <u32>Math.min(outputTokens, 1e6), pool.touchStep(atMs));
+    pool.charge(number, <u32>Math.min(outputTokens, 1e6), atMs);
   }
   const matched = <i32>stream.matchedTokens;
   const cached = usage.cachedTokens;
   if (stream.workTokens > 0 && stream.hasFirstByte) {
-    const isTimed = stream.answerIsEvents || stream.kind == RequestKind.Embeddings;
+    const isEmbedding = stream.kind == RequestKind.Embeddings;
+    const isTimed = isEmbedding || (stream.answerIsEvents && isTokenStream);
     const missed = cached >= 0 ? <f64>(matched - cached) : 0;
     const work = Math.max(<f64>stream.workTokens + missed, 1);
     const seconds = (stream.firstByteMs - stream.routedAtMs) * 1e-3;
     if (isTimed) rates.learnPrefill(endpoint, seconds, work);
   }
-  if (stream.answerIsEvents && stream.hasFirstByte) {
+  if (stream.answerIsEvents && stream.hasFirstByte && isTokenStream) {
     rates.learnDecode((atMs - stream.firstByteMs) * 1e-3, outputTokens);
   }
+  // Counted whether it was predicted or not: it also clears a pod that was taken to cache nothing.
+  if (cached > 0) endpoint.confirmedHits += 1;
   if (stream.hasPrediction && cached >= 0) confirm(stream, pool, matched, cached);
 }
 
@@ -206,12 +226,10 @@ function confirm(stream: Stream, pool: Pool, matched: i32, cached: i32): void {
   const endpoint = pool.endpoints.at(number);
   if (matched < <i32>CONFIRMABLE_TOKENS) return;
   endpoint.predictedHits += 1;
-  if (cached > 0) endpoint.confirmedHits += 1;
-  const isShort = matched - cached > max(SHORTFALL_TOKENS, matched / 4);
-  if (!isShort) return;
   // A prefix that is still being computed for another request is no sign of an eviction.
   const routed = pool.touchStep(stream.routedAtMs);
   if (stream.priorTouch == 0 || routed - stream.priorTouch < MISPREDICTION_AGE_STEPS) return;
+  if (matched - cached <= max(SHORTFALL_TOKENS, matched / 4)) return;
   pool.forgetOlder(number, stream.priorTouch, nowMs());
 }
 

@@ -36,8 +36,11 @@ export const SEGMENT_BYTES: u32 = 16 * 1024;
 /** Segments of a VM's ring. A reader that is further behind skips, and counts it. */
 export const SEGMENTS_MAX: u32 = 64;
 
-/** Segments read from one neighbour in one tick, so that a tick is bounded. */
+/** Segments read in one tick from all neighbours together, so that a tick is bounded. */
 export const SEGMENTS_PER_TICK_MAX: u32 = 8;
+
+/** An insert is applied by a neighbour at most so long after it was made, in TOUCH_STEP_MS. */
+export const JOURNAL_LAG_STEPS: u32 = 4;
 
 /** Neighbour heads read again before one decision, when they are older than HEAD_FRESH_MS. */
 export const HEADS_PER_DECISION_MAX: u32 = 4;

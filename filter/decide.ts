@@ -71,8 +71,14 @@ function reasonBefore(stream: Stream, pool: Pool, config: Config, given: i32): i
   if (given != UNDECIDED) return given;
   if (stream.prompt.checkpointCount == 0) return Reason.NoPrompt;
   if (pool.strategyFor(config) == RoutingStrategy.Default) return Reason.Default;
-  if (!pool.table.hasKey) return Reason.NoKey;
+  if (!isKeyInForce(stream.prompt, pool)) return Reason.NoKey;
   return Reason.Cold;
+}
+
+/** The key may have come, or changed, since the prompt's first byte was hashed. */
+function isKeyInForce(prompt: PromptState, pool: Pool): bool {
+  const table = pool.table;
+  return table.hasKey && prompt.k0 == table.key0 && prompt.k1 == table.key1;
 }
 
 function reasonAfter(): i32 {
@@ -121,7 +127,6 @@ function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   const outputTokens = stream.kind == 0 ? 0 : Math.min(pool.rates.outputTokens, bound);
   stream.workTokens = answer.isClear ? <u32>Math.max(endpoint.backlogTokens, 0) + uncached : 0;
   stream.hold.take(pool.endpoints, first, uncached, uncached + <u32>outputTokens);
-  count(Counter.InFlight, 1);
   stream.phase = Phase.Routed;
   stream.routedAtMs = nowMs;
   stream.predictedSeconds = answer.firstDelay;

@@ -2,8 +2,8 @@
 import { nowMs } from "./host/calls";
 import { scratchFor } from "./host/memory";
 import { TICK_PERIOD_MS } from "./constants";
-import { defineMetrics, flushMetrics, showTableAge } from "./metrics";
-import { closeRoot, findRoot, openRoot } from "./root";
+import { defineMetrics, flushMetrics } from "./metrics";
+import { closeRoot, findRoot, openRoot, showPools } from "./root";
 import * as stream from "./stream";
 
 /** Managed objects are made on configuration and reports only; they are collected this often. */
@@ -39,7 +39,7 @@ export function proxy_on_tick(rootContextId: u32): void {
   stream.tickStreams(rootContextId, atMs);
   const pool = root.pool;
   if (pool != null) pool.tick(atMs, TICK_PERIOD_MS);
-  if (pool != null && pool.tableAtMs != 0) showTableAge(atMs - pool.tableAtMs);
+  showPools(atMs);
   flushMetrics();
   if (atMs - collectedMs < COLLECT_EVERY_MS) return;
   // At the end of a callback no object is held by the stack, so collecting is safe.
@@ -90,5 +90,6 @@ export function proxy_on_response_trailers(contextId: u32, trailers: u32): u32 {
 /** The one callback at the end that is exported: each more costs a request a way into the VM. */
 export function proxy_on_delete(contextId: u32): void {
   stream.onStreamDelete(contextId);
-  closeRoot(contextId);
+  // Of a VM that ends with its root no tick follows.
+  if (closeRoot(contextId)) flushMetrics();
 }

@@ -16,11 +16,9 @@ export const enum Counter {
   SyncFailures = 15,
   /** Journal segments of neighbours that were overwritten before they were read. */
   Lapped = 16,
-  /** A gauge: requests on their way to a pod or answered by it now, over all workers. */
-  InFlight = 17,
 }
 
-const COUNTERS: i32 = 18;
+const COUNTERS: i32 = 17;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -30,7 +28,6 @@ const NAMES: StaticArray<string> = [
   "fallbacks",
   "sync_failures",
   "journal_lapped",
-  "in_flight",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
 /** What was counted since the last tick: a host call for each count would cost each request. */
@@ -42,20 +39,25 @@ const TIMED_EVERY: u32 = 16;
 let decisionUs: u32 = 0;
 /** Age of the load table at a tick, in ms. */
 let tableAgeMs: u32 = 0;
+/** Requests on their way to a pod or answered by it now, over all workers. */
+let inFlight: u32 = 0;
+let isDefined: bool = false;
 let untimed: u32 = 0;
 
 /** Tells the host every name. Called when the VM starts: before that there is no one to tell. */
 export function defineMetrics(): void {
+  if (isDefined) return;
+  isDefined = true;
   for (let i: i32 = 0; i < COUNTERS; i++) {
     const isReason = i < <i32>REASONS;
     const name = isReason
       ? "decisions_" + REASON_NAMES[i].replaceAll("-", "_")
       : NAMES[i - <i32>REASONS];
-    const kind = i == Counter.InFlight ? MetricKind.Gauge : MetricKind.Counter;
-    unchecked((ids[i] = defineMetric(kind, "warmroute_" + name)));
+    unchecked((ids[i] = defineMetric(MetricKind.Counter, "warmroute_" + name)));
   }
   decisionUs = defineMetric(MetricKind.Histogram, "warmroute_decision_us");
   tableAgeMs = defineMetric(MetricKind.Gauge, "warmroute_table_age_ms");
+  inFlight = defineMetric(MetricKind.Gauge, "warmroute_in_flight");
 }
 
 // @ts-ignore: decorator
@@ -92,7 +94,11 @@ export function flushMetrics(): void {
   }
 }
 
-/** All VMs of an Envoy write one gauge; they hold the same table, so any of them is right. */
-export function showTableAge(ageMs: f64): void {
+/**
+ * Sets the gauges, as a VM sees them. All VMs of an Envoy write the same two; each knows the table
+ * and the others' load, so any of them is right, and none leaves a share behind when it ends.
+ */
+export function showGauges(requests: i32, ageMs: f64): void {
+  recordMetric(inFlight, requests);
   recordMetric(tableAgeMs, <u64>Math.min(Math.max(ageMs, 0), 1e9));
 }

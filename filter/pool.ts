@@ -1,7 +1,7 @@
 // What a VM keeps of one pool: endpoints, index, rates, neighbours. It hangs off the pool's name,
 // so that an old and a new configuration of the same pool share it, and two pools never do.
 import { Config, RoutingStrategy } from "./config";
-import { DECISIONS_KEPT, TICK_PERIOD_MS, TOUCH_STEP_MS } from "./constants";
+import { DECISIONS_KEPT, JOURNAL_LAG_STEPS, TICK_PERIOD_MS, TOUCH_STEP_MS } from "./constants";
 import { Bytes, utf8 } from "./host/bytes";
 import { random64 } from "./host/calls";
 import { Endpoints } from "./load/endpoint";
@@ -62,10 +62,11 @@ export class Pool implements CacheListener, RecordSink {
     this.rates.configure(config);
     this.own.head.configHash = config.hash;
     this.sync.configure(config.sidecarCluster, this.name);
-    if (config.indexMiB == this.indexMiB) return;
-    this.indexMiB = config.indexMiB;
-    this.index.dispose();
-    this.index = new PrefixIndex(config.indexMiB * MIB);
+    if (config.indexMiB != this.indexMiB) {
+      this.indexMiB = config.indexMiB;
+      this.index.dispose();
+      this.index = new PrefixIndex(config.indexMiB * MIB);
+    }
     this.tellCapacities();
   }
 
@@ -75,13 +76,18 @@ export class Pool implements CacheListener, RecordSink {
     return live != 0 ? live : <i32>config.routingStrategy;
   }
 
-  matchesPrefixes(config: Config): bool {
-    return this.table.hasKey && this.strategyFor(config) == RoutingStrategy.PrefixCache;
-  }
-
   /** A table has come, and lists a pod that may be picked. */
   get canDecide(): bool {
     return this.tableAtMs != 0 && this.endpoints.pickableCount > 0;
+  }
+
+  /** Requests in flight: ours now, and the other VMs' as they last told. */
+  get inFlight(): i32 {
+    let sum = 0;
+    for (let number: u32 = 0; number < this.endpoints.limit; number++) {
+      sum += max(this.endpoints.at(number).inFlight, 0);
+    }
+    return sum;
   }
 
   /** This VM serves requests: it takes a number among those of the pool. */
@@ -120,10 +126,7 @@ export class Pool implements CacheListener, RecordSink {
     readTable(at, receivedAtMs, this.table, this.endpoints, this);
     this.tableAtMs = receivedAtMs;
     const isNewKey = this.table.key0 != key0 || this.table.key1 != key1;
-    if (hadKey && isNewKey) {
-      this.index.clear();
-      this.tellCapacities();
-    }
+    if (hadKey && isNewKey) this.index.clear();
   }
 
   onCacheLost(endpoint: u32): void {
@@ -142,12 +145,25 @@ export class Pool implements CacheListener, RecordSink {
     this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
   }
 
-  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32): void {
+  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    this.index.forgetChain(endpoint, hashes, 0, count);
+    const now = this.touchStep(this.lastTickMs);
+    const age = ageMs / TOUCH_STEP_MS;
+    // The insert came here some ticks after the request was routed there.
+    const touchedAtMax = (age < now ? now - age : 0) + JOURNAL_LAG_STEPS;
+    this.index.forgetChain(endpoint, hashes, 0, count, touchedAtMax);
     const vm = this.neighbourhood.vm;
     if (!this.isReplaying || vm < 0) return;
-    this.neighbourhood.journal.withdraw(vm, endpoint, epoch, hashes, count);
+    this.neighbourhood.journal.withdraw(vm, endpoint, epoch, hashes, count, ageMs);
+  }
+
+  onCharge(endpoint: u32, epoch: u32, tokens: u32): void {
+    if (!this.isSameCache(endpoint, epoch)) return;
+    this.index.charge(endpoint, tokens, this.touchStep(this.lastTickMs));
+    const vm = this.neighbourhood.vm;
+    if (this.isReplaying && vm >= 0) {
+      this.neighbourhood.journal.charge(vm, endpoint, epoch, tokens);
+    }
   }
 
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void {
@@ -175,15 +191,25 @@ export class Pool implements CacheListener, RecordSink {
   }
 
   /** Takes back an insert, from checkpoint `from` on: the pod did not serve the prompt. */
-  withdrawChain(endpoint: u32, prompt: PromptState, from: u32): void {
+  withdrawChain(endpoint: u32, prompt: PromptState, from: u32, routedAt: u32, nowMs: f64): void {
     const hashes = prompt.hashes();
     const count = prompt.checkpointCount;
-    this.index.forgetChain(endpoint, hashes, from, count);
+    this.index.forgetChain(endpoint, hashes, from, count, routedAt);
     const vm = this.neighbourhood.vm;
     if (vm < 0 || from >= count) return;
     const epoch = this.endpoints.at(endpoint).epoch;
     const tail = hashes + ((<usize>from) << 3);
-    this.neighbourhood.journal.withdraw(vm, endpoint, epoch, tail, count - from);
+    const ageMs = (this.touchStep(nowMs) - routedAt) * TOUCH_STEP_MS;
+    this.neighbourhood.journal.withdraw(vm, endpoint, epoch, tail, count - from, ageMs);
+  }
+
+  /** An answer fills the pod's cache too; the neighbours are told. */
+  charge(endpoint: u32, tokens: u32, nowMs: f64): void {
+    this.index.charge(endpoint, tokens, this.touchStep(nowMs));
+    const vm = this.neighbourhood.vm;
+    if (vm < 0) return;
+    const epoch = this.endpoints.at(endpoint).epoch;
+    this.neighbourhood.journal.charge(vm, endpoint, epoch, tokens);
   }
 
   /**

@@ -12,12 +12,16 @@ import {
   resultSize,
   setTickPeriod,
 } from "./host/calls";
+import { HeaderQuery } from "./host/header-query";
+import { showGauges } from "./metrics";
 import { Pool } from "./pool";
+import { requestQuery } from "./request/classify";
 
 export class Root {
   config: Config = new Config();
   pool: Pool | null = null;
   destinationHeader: Bytes = new Bytes(0, 0);
+  requestHeaders: HeaderQuery = new HeaderQuery([]);
   /** A body came while its headers were held: Envoy lets headers be held. */
   isAllowProven: bool = false;
   /** Streams that point here; the root is kept until they are gone. */
@@ -38,6 +42,7 @@ export class Root {
     }
     this.config = config;
     this.destinationHeader = utf8(config.destinationHeader);
+    this.requestHeaders = requestQuery(this.destinationHeader);
     this.pool = poolFor(config);
     setTickPeriod(TICK_PERIOD_MS);
     return true;
@@ -87,11 +92,13 @@ export function findRoot(contextId: u32): Root | null {
   return null;
 }
 
-export function closeRoot(contextId: u32): void {
+/** True where the context was a root's. */
+export function closeRoot(contextId: u32): bool {
   const root = findRoot(contextId);
-  if (root == null) return;
+  if (root == null) return false;
   root.isClosed = true;
   dropClosedRoots();
+  return true;
 }
 
 /** Streams hold their root by address, so it goes only after the last of them. */
@@ -104,6 +111,18 @@ export function dropClosedRoots(): void {
 
 export function allRoots(): Root[] {
   return roots;
+}
+
+/** Sets the gauges: requests of all pools, and the age of the oldest table. */
+export function showPools(atMs: f64): void {
+  let requests = 0;
+  let ageMs: f64 = 0;
+  for (let i = 0; i < pools.length; i++) {
+    const pool = unchecked(pools[i]);
+    requests += pool.inFlight;
+    if (pool.tableAtMs != 0) ageMs = Math.max(ageMs, atMs - pool.tableAtMs);
+  }
+  showGauges(requests, ageMs);
 }
 
 function poolFor(config: Config): Pool {

@@ -35,7 +35,8 @@ export class Stream {
   /** A hit was predicted and the answer may confirm it. */
   hasPrediction: bool;
   status: u16;
-  /** Bytes of the request body that were read, of the answer that came. */
+  /** Bytes of the request body that have come, and those that were read. */
+  bodySeen: u32;
   bodyRead: u32;
   promptTokens: u32;
   matchedTokens: u32;
@@ -48,7 +49,6 @@ export class Stream {
   heldAtMs: f64;
   routedAtMs: f64;
   firstByteMs: f64;
-  lastByteMs: f64;
   predictedSeconds: f64;
   /** Time spent on it in the VM, for the histogram. */
   busyNs: u64;

@@ -16,7 +16,7 @@ import {
 import { countDecision } from "./metrics";
 import { Reason } from "./pick/reason";
 import { Pool } from "./pool";
-import { kindToHold } from "./request/classify";
+import { kindToHold, namesDestination } from "./request/classify";
 import { ParseStatus, RequestKind } from "./request/prompt-parser";
 import { allRoots, dropClosedRoots, findRoot, Root } from "./root";
 import {
@@ -52,13 +52,16 @@ export function onRequestHeaders(contextId: u32, isEnd: bool): Action {
   const stream = findStream(contextId);
   if (stream == null) return passUnfollowed();
   const root = rootOf(stream);
+  const headers = root.requestHeaders;
+  headers.read(HeaderMap.Request);
+  const kind = isEnd ? <u8>0 : kindToHold(headers);
   // First on every path: only this filter names a destination.
-  removeHeader(HeaderMap.Request, root.destinationHeader);
+  if (namesDestination(headers)) removeHeader(HeaderMap.Request, root.destinationHeader);
   const pool = root.pool;
   if (pool == null) return Action.Continue;
   const startNs = nowNs();
   pool.serve(<f64>startNs / 1e6);
-  stream.kind = isEnd ? 0 : kindToHold();
+  stream.kind = kind;
   if (stream.kind == 0 || !pool.canDecide || !root.mayHold()) {
     const isUnheld = stream.kind != 0 && pool.canDecide;
     stream.kind = 0;
@@ -77,9 +80,13 @@ export function onRequestBody(contextId: u32, size: u32, isEnd: bool): Action {
   const stream = findStream(contextId);
   if (stream == null || stream.phase != Phase.Held) return Action.Continue;
   const root = rootOf(stream);
-  const startNs = nowNs();
   root.proveAllow();
-  const isTooLong = readBody(stream, size, root.config.maxBodyBytes);
+  stream.bodySeen = size;
+  const sizeMax = root.config.maxBodyBytes;
+  // Envoy reads some 16 KiB at a time. Whole pages save calls, and little waits for the end.
+  if (!isEnd && size < sizeMax && size - stream.bodyRead < BODY_READ_BYTES) return Action.Pause;
+  const startNs = nowNs();
+  const isTooLong = readBody(stream, size, sizeMax);
   if (isEnd || isTooLong) {
     decideByPrompt(stream, root, startNs, !isTooLong);
     return Action.Continue;
@@ -92,7 +99,10 @@ export function onRequestBody(contextId: u32, size: u32, isEnd: bool): Action {
 export function onRequestTrailers(contextId: u32): Action {
   const stream = findStream(contextId);
   if (stream != null && stream.phase == Phase.Held) {
-    decideByPrompt(stream, rootOf(stream), nowNs(), true);
+    const root = rootOf(stream);
+    const startNs = nowNs();
+    readBody(stream, stream.bodySeen, root.config.maxBodyBytes);
+    decideByPrompt(stream, root, startNs, true);
   }
   return Action.Continue;
 }

@@ -40,7 +40,8 @@ export class Config {
   debugHeaders: bool = false;
   /**
    * Request body held at most; beyond it the pod is picked by what was read, and the rest
-   * streams. Unit: bytes.
+   * streams. The listener's own limits must be above it (`per_connection_buffer_limit_bytes`,
+   * for HTTP/2 also `initial_stream_window_size`), or Envoy answers 413. Unit: bytes.
    */
   maxBodyBytes: u32 = 8388608;
   /** Memory of the prefix index, for each pool and each Envoy worker. Unit: MiB. */

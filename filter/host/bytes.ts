@@ -36,6 +36,13 @@ export class ByteWriter {
     this.overflowed = false;
   }
 
+  /** Takes the first bytes out; what follows them moves up. */
+  dropFirst(bytes: u32): void {
+    const dropped = min(bytes, this.size);
+    memory.copy(this.at, this.at + dropped, this.size - dropped);
+    this.size -= dropped;
+  }
+
   raw(from: usize, bytes: u32): void {
     if (bytes > this.capacity - this.size) {
       this.overflowed = true;

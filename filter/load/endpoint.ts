@@ -25,7 +25,6 @@ export class Endpoint {
   kvUse: f32;
   capacityTokens: u32;
   scrapedAtMs: f64;
-  prefixHits: f64;
 
   /** This VM's requests there. */
   ownInFlight: i32;
@@ -38,9 +37,9 @@ export class Endpoint {
   otherBacklogTokens: i64;
   otherKvTokens: i64;
 
-  /** First bytes of ours that are overdue, and when the oldest of them was routed. */
+  /** First bytes of ours that are overdue, and the sum of the times they were routed at. */
   overdueCount: i32;
-  overdueSinceMs: f64;
+  overdueRoutedSumMs: f64;
 
   /** Seconds of prefill and the tokens they took, fading: the pod's own say on its rate. */
   prefillSeconds: f64;
@@ -61,6 +60,12 @@ export class Endpoint {
   @inline
   get backlogTokens(): f64 {
     return <f64>(this.ownBacklogTokens + this.otherBacklogTokens);
+  }
+
+  /** Mean age of the requests whose first byte is overdue. */
+  overdueMs(nowMs: f64): f64 {
+    if (this.overdueCount <= 0) return 0;
+    return Math.max(nowMs - this.overdueRoutedSumMs / <f64>this.overdueCount, 0);
   }
 
   // @ts-ignore: decorator

@@ -50,6 +50,7 @@ const CACHED = utf8(',"cached":');
 const ETA = utf8(',"etaMs":');
 const WARNINGS = utf8('],"warnings":[');
 const STALL = utf8('"stall-guard"');
+const CONFIG_DIFFERS = utf8('"config-differs"');
 const END = utf8("]}");
 
 /** Writes the whole report; `gateway` and `startedMs` are of the shared data's life. */
@@ -85,6 +86,10 @@ export function writeReport(
     if (heads[i].hasStalled && !heads[i].isAllowProven) hasStalled = true;
   }
   if (hasStalled) to.bytes(STALL);
+  if (haveOtherConfig(heads, pool.config.hash)) {
+    if (hasStalled) to.bytes(COMMA);
+    to.bytes(CONFIG_DIFFERS);
+  }
   to.bytes(END);
 }
 
@@ -97,6 +102,12 @@ function headsOf(pool: Pool): Head[] {
     if (others[i].head.isServing) heads.push(others[i].head);
   }
   return heads;
+}
+
+/** Some VM has another configuration in force than this one: an update is under way, or stuck. */
+function haveOtherConfig(heads: Head[], hash: u64): bool {
+  for (let i = 0; i < heads.length; i++) if (heads[i].configHash != hash) return true;
+  return false;
 }
 
 function number(to: ByteWriter, key: Bytes, value: f64): void {

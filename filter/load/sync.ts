@@ -5,6 +5,9 @@ import {
   REPLAY_LAST_BYTES_MAX,
   REPORT_JSON_BYTES_MAX,
   REPORT_RECORD_BYTES_MAX,
+  SEGMENT_BYTES,
+  SEGMENTS_PER_TICK_MAX,
+  TICK_PERIOD_MS,
 } from "../constants";
 import { Bytes, ByteWriter, sameBytes, utf8 } from "../host/bytes";
 import {
@@ -59,6 +62,7 @@ export class Sync {
   private cluster: Bytes | null = null;
   private headers: ByteWriter | null = null;
   private report: ByteWriter | null = null;
+  private sentRecordBytes: u32 = 0;
   private records: ByteWriter | null = null;
 
   constructor(
@@ -174,7 +178,7 @@ export class Sync {
     store<u32>(report.at, jsonBytes, 4);
     store<u32>(report.at, report.size - REPORT_HEADER_BYTES - jsonBytes, 8);
     store<u32>(report.at, lease.wantsReplay ? 1 : 0, 12);
-    records.clear();
+    this.sentRecordBytes = records.size;
     return report;
   }
 
@@ -188,11 +192,17 @@ export class Sync {
     store<f64>(table - STAMP_BYTES, nowMs);
     setShared(this.keys.table(), this.keys.size, table - STAMP_BYTES, tableBytes + STAMP_BYTES, 0);
     this.lease.tableNumber += 1;
+    const records = this.records;
+    if (records != null) records.dropFirst(this.sentRecordBytes);
+    this.sentRecordBytes = 0;
     if (recordBytes <= REPLAY_LAST_BYTES_MAX) this.lease.wantsReplay = false;
     this.seenTable = this.lease.tableNumber;
     this.writeLease(0);
     // Last: joining the neighbours calls the host, and the answer lies in its page. So it is moved.
     if (recordBytes > 0) this.replay(pool, table + tableBytes, recordBytes, nowMs);
+    // The neighbours read these before more are asked for, or the ring would lap them.
+    const ticks = (recordBytes / SEGMENT_BYTES / SEGMENTS_PER_TICK_MAX) * 2;
+    this.nextPollMs = Math.max(this.nextPollMs, nowMs + <f64>(ticks * TICK_PERIOD_MS));
     return true;
   }
 

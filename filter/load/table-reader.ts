@@ -131,7 +131,6 @@ function readRow(
   endpoint.running = load<u32>(row, 16);
   endpoint.kvUse = load<f32>(row, 20);
   endpoint.capacityTokens = capacityTokens;
-  endpoint.prefixHits = load<f64>(row, 56);
   endpoint.scrapedAtMs = ageMs == NEVER_SCRAPED ? 0 : receivedAtMs - <f64>ageMs;
   endpoint.addressSize = <u8>addressSize;
   memory.copy(endpoint.address, row + 64, ADDRESS_BYTES_MAX);

@@ -103,9 +103,7 @@ function weigh(
     perToken,
   );
   let wait = queue + waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates, config);
-  if (endpoint.overdueCount > 0) {
-    wait += Math.max(query.nowMs - endpoint.overdueSinceMs, 0) * 1e-3;
-  }
+  wait += endpoint.overdueMs(query.nowMs) * 1e-3;
   store<f64>(delays + ((<usize>number) << 3), wait + own);
   store<u8>(clear + number, <u8>(unseen == 0 && wait == queue));
   return (

@@ -135,12 +135,16 @@ export class PrefixIndex {
     return before - list.nodeCount;
   }
 
-  /** Drops the chain's checkpoints from number `from` on: a prompt that the pod never served. */
-  forgetChain(pod: u32, hashes: usize, from: u32, count: u32): void {
+  /**
+   * Drops the chain's checkpoints from number `from` on, for a prompt that the pod never served;
+   * those touched after `touchedAtMax` are another prompt's as well and stay.
+   */
+  forgetChain(pod: u32, hashes: usize, from: u32, count: u32, touchedAtMax: u32): void {
     if (pod >= PODS_MAX) return;
     for (let i = from; i < min(count, CHAIN_MAX); i++) {
       const address = this.held.find(pod, legalHash(load<u64>(hashes + (i << 3))));
-      if (address != 0) this.held.drop(changetype<Node>(address));
+      if (address == 0 || changetype<Node>(address).touchedAt > touchedAtMax) continue;
+      this.held.drop(changetype<Node>(address));
     }
     this.held.settle(pod);
   }

@@ -1,6 +1,5 @@
 // Which requests are held for their body: a POST of plain JSON to a path whose prompt is known.
 import { Bytes, sameBytes, utf8 } from "../host/bytes";
-import { HeaderMap } from "../host/calls";
 import { HeaderQuery } from "../host/header-query";
 import { RequestKind } from "./prompt-parser";
 
@@ -10,15 +9,25 @@ const enum Name {
   ContentType = 2,
   ContentEncoding = 3,
   Upgrade = 4,
+  Destination = 5,
 }
 
-const headers = new HeaderQuery([
-  utf8(":method"),
-  utf8(":path"),
-  utf8("content-type"),
-  utf8("content-encoding"),
-  utf8("upgrade"),
-]);
+/** The headers that a request is judged by; `destination` is the one that only the filter sets. */
+export function requestQuery(destination: Bytes): HeaderQuery {
+  return new HeaderQuery([
+    utf8(":method"),
+    utf8(":path"),
+    utf8("content-type"),
+    utf8("content-encoding"),
+    utf8("upgrade"),
+    destination,
+  ]);
+}
+
+/** True where the client has set the header that names the pod. */
+export function namesDestination(headers: HeaderQuery): bool {
+  return headers.has(Name.Destination);
+}
 const POST = utf8("POST");
 const JSON_TYPE = utf8("application/json");
 
@@ -40,11 +49,10 @@ const KINDS: StaticArray<u8> = [
 ];
 
 /**
- * The kind of a request whose body is to be read, or 0. A held upgrade would hang, a compressed
- * body cannot be read, and every other path carries no prompt that is known.
+ * The kind of a request whose body is to be read, from its headers, or 0. A held upgrade would
+ * hang, a compressed body cannot be read, and every other path carries no prompt that is known.
  */
-export function kindToHold(): u8 {
-  headers.read(HeaderMap.Request);
+export function kindToHold(headers: HeaderQuery): u8 {
   const method = headers.at(Name.Method);
   if (!sameBytes(method, headers.size(Name.Method), POST.at, POST.size)) return 0;
   const type = headers.at(Name.ContentType);

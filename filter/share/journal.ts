@@ -6,8 +6,9 @@ import { SharedKeys } from "./keys";
 import {
   insertBytes,
   RECORD_BYTES_MAX,
-  RECORD_HEADER_BYTES,
   RecordSink,
+  WORD_RECORD_BYTES,
+  writeCharge,
   writeForget,
   writeInsert,
   writeWithdraw,
@@ -37,12 +38,16 @@ export class Journal {
     writeInsert(this.room(vm, insertBytes(count)), endpoint, epoch, hashes, tokenEnds, count);
   }
 
-  withdraw(vm: u32, endpoint: u32, epoch: u32, hashes: usize, count: u32): void {
-    writeWithdraw(this.room(vm, insertBytes(count)), endpoint, epoch, hashes, count);
+  withdraw(vm: u32, endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void {
+    writeWithdraw(this.room(vm, insertBytes(count)), endpoint, epoch, hashes, count, ageMs);
+  }
+
+  charge(vm: u32, endpoint: u32, epoch: u32, tokens: u32): void {
+    writeCharge(this.room(vm, WORD_RECORD_BYTES), endpoint, epoch, tokens);
   }
 
   forget(vm: u32, endpoint: u32, epoch: u32, ageMs: u32): void {
-    writeForget(this.room(vm, RECORD_HEADER_BYTES + 4), endpoint, epoch, ageMs);
+    writeForget(this.room(vm, WORD_RECORD_BYTES), endpoint, epoch, ageMs);
   }
 
   /** Writes what is new to shared data. Once a tick: nobody reads more often. */

@@ -1,5 +1,5 @@
 // What a VM knows of another of its pool: the load it last showed, how far its journal is read.
-import { ENDPOINTS_MAX, SEGMENTS_MAX, SEGMENTS_PER_TICK_MAX } from "../constants";
+import { ENDPOINTS_MAX, SEGMENTS_MAX } from "../constants";
 import { getShared, resultAt, resultSize } from "../host/calls";
 import { count, Counter } from "../metrics";
 import { Endpoints } from "../load/endpoint";
@@ -44,15 +44,20 @@ export class Neighbour {
     memory.fill(changetype<usize>(this.head), 0, HEAD_FIXED_BYTES);
   }
 
-  /** Reads what its journal has that was not read, at most a few segments. */
-  readJournal(keys: SharedKeys, sink: RecordSink): void {
+  /** Gives the memory back; no method may be called afterwards. */
+  dispose(): void {
+    heap.free(changetype<usize>(this.head));
+  }
+
+  /** Reads what its journal has that was not read, at most `budget` segments; how many it read. */
+  readJournal(keys: SharedKeys, sink: RecordSink, budget: u32): u32 {
     const head = this.head;
-    for (let i: u32 = 0; i < SEGMENTS_PER_TICK_MAX; i++) {
-      if (this.isReadUp()) return;
+    for (let i: u32 = 0; i < budget; i++) {
+      if (this.isReadUp()) return i;
       const key = keys.segment(this.vm, this.readSequence % SEGMENTS_MAX);
-      if (!getShared(key, keys.size)) return;
+      if (!getShared(key, keys.size)) return i + 1;
       const isWhole = this.readSegment(resultAt, resultSize, sink);
-      if (this.readSequence >= head.segmentSequence) return;
+      if (this.readSequence >= head.segmentSequence) return i + 1;
       // A segment that is not the newest any more is complete: go on to the next.
       if (!isWhole) count(Counter.Lapped, 1);
       this.readSequence += 1;
@@ -64,6 +69,7 @@ export class Neighbour {
         this.readSequence = oldest;
       }
     }
+    return budget;
   }
 
   private isReadUp(): bool {

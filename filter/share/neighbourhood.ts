@@ -1,5 +1,11 @@
 // The VMs of one pool: this VM's own number among them, and what the others show.
-import { HEADS_PER_DECISION_MAX, HEAD_FRESH_MS, HEARTBEAT_STALE_MS, VMS_MAX } from "../constants";
+import {
+  HEADS_PER_DECISION_MAX,
+  HEAD_FRESH_MS,
+  HEARTBEAT_STALE_MS,
+  SEGMENTS_PER_TICK_MAX,
+  VMS_MAX,
+} from "../constants";
 import { getShared, resultAt, resultCas, resultSize } from "../host/calls";
 import { Endpoints } from "../load/endpoint";
 import { Head, isHead, OwnHead } from "./head";
@@ -15,6 +21,7 @@ export class Neighbourhood {
   readonly others: Neighbour[] = [];
   readonly journal: Journal;
   private next: i32 = 0;
+  private firstRead: i32 = 0;
   private shownAtMs: f64 = 0;
   private sink: RecordSink | null = null;
 
@@ -59,9 +66,7 @@ export class Neighbourhood {
   /** The number's former holder is no neighbour any more: from now on its head is ours. */
   private forgetHolder(vm: u32): void {
     for (let i = this.others.length - 1; i >= 0; i--) {
-      if (unchecked(this.others[i]).vm != vm) continue;
-      unchecked(this.others[i]).forget(this.endpoints);
-      this.others.splice(i, 1);
+      if (unchecked(this.others[i]).vm == vm) this.forget(i);
     }
   }
 
@@ -75,10 +80,7 @@ export class Neighbourhood {
       if (<i32>vm == this.vm) this.keepNumber(nowMs);
       else this.look(vm, nowMs);
     }
-    const sink = this.sink;
-    for (let i = 0; i < this.others.length && sink != null; i++) {
-      unchecked(this.others[i]).readJournal(this.keys, sink);
-    }
+    this.readJournals();
   }
 
   /** Before a decision: a few heads, in turn, that were not looked at within a millisecond. */
@@ -111,6 +113,26 @@ export class Neighbourhood {
     this.own.publish(this.keys, this.vm, this.endpoints, nowMs, 0);
   }
 
+  /** One budget for all, from another neighbour each tick: a tick is bounded, none is starved. */
+  private readJournals(): void {
+    const sink = this.sink;
+    const count = this.others.length;
+    if (sink == null || count == 0) return;
+    let budget = SEGMENTS_PER_TICK_MAX;
+    this.firstRead = this.firstRead + 1 < count ? this.firstRead + 1 : 0;
+    for (let i = 0; i < count && budget > 0; i++) {
+      const other = unchecked(this.others[(this.firstRead + i) % count]);
+      budget -= other.readJournal(this.keys, sink, budget);
+    }
+  }
+
+  private forget(index: i32): void {
+    const other = unchecked(this.others[index]);
+    other.forget(this.endpoints);
+    other.dispose();
+    this.others.splice(index, 1);
+  }
+
   /** Two VMs took one number: the one that wrote first looks for another. */
   private keepNumber(nowMs: f64): void {
     const isOurs =
@@ -133,7 +155,7 @@ export class Neighbourhood {
       if (unchecked(this.others[i]).vm == vm) index = i;
     }
     if (isStale(changetype<Head>(at), nowMs)) {
-      if (index >= 0) unchecked(this.others[index]).forget(this.endpoints);
+      if (index >= 0) this.forget(index);
       return;
     }
     if (index < 0) {

@@ -5,10 +5,13 @@ export const enum RecordKind {
   Insert = 1,
   Forget = 2,
   Withdraw = 3,
+  Charge = 4,
 }
 
 export const RECORD_HEADER_BYTES: u32 = 12;
 export const ENTRY_BYTES: u32 = 12;
+/** A forget or a charge: one number behind the header. */
+export const WORD_RECORD_BYTES: u32 = RECORD_HEADER_BYTES + 4;
 export const RECORD_BYTES_MAX: u32 = RECORD_HEADER_BYTES + CHECKPOINTS_MAX * ENTRY_BYTES;
 
 /** Bytes of an insert or a withdraw of `count` checkpoints. */
@@ -35,26 +38,36 @@ export function writeInsert(
   }
 }
 
-/** Writes a withdraw: the endpoint never served the prompt whose insert had the same entries. */
+/**
+ * Writes a withdraw: the endpoint never served the prompt, routed `ageMs` ago, whose insert had the
+ * same entries.
+ */
 export function writeWithdraw(
   at: usize,
   endpoint: u32,
   epoch: u32,
   hashes: usize,
   count: u32,
+  ageMs: u32,
 ): void {
   writeHeader(at, insertBytes(count), RecordKind.Withdraw, endpoint, epoch, count);
   let entry = at + RECORD_HEADER_BYTES;
   for (let i: usize = 0; i < <usize>count; i++, entry += ENTRY_BYTES) {
     store<u64>(entry, load<u64>(hashes + (i << 3)));
-    store<u32>(entry, 0, 8);
+    store<u32>(entry, ageMs, 8);
   }
 }
 
 /** Writes a forget: entries of the endpoint that were not touched for `ageMs` are gone. */
 export function writeForget(at: usize, endpoint: u32, epoch: u32, ageMs: u32): void {
-  writeHeader(at, RECORD_HEADER_BYTES + 4, RecordKind.Forget, endpoint, epoch, 0);
+  writeHeader(at, WORD_RECORD_BYTES, RecordKind.Forget, endpoint, epoch, 0);
   store<u32>(at + RECORD_HEADER_BYTES, ageMs);
+}
+
+/** Writes a charge: an answer of `tokens` is in the endpoint's cache as well. */
+export function writeCharge(at: usize, endpoint: u32, epoch: u32, tokens: u32): void {
+  writeHeader(at, WORD_RECORD_BYTES, RecordKind.Charge, endpoint, epoch, 0);
+  store<u32>(at + RECORD_HEADER_BYTES, tokens);
 }
 
 function writeHeader(
@@ -77,7 +90,8 @@ function writeHeader(
 export interface RecordSink {
   onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void;
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void;
-  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32): void;
+  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void;
+  onCharge(endpoint: u32, epoch: u32, tokens: u32): void;
   onRange(at: usize, bytes: u32): void;
 }
 
@@ -115,9 +129,13 @@ function readRecord(record: usize, bytes: u32, sink: RecordSink): void {
     if (kind == RecordKind.Insert) {
       sink.onInsert(endpoint, epoch, entryHashes, entryTokens, count);
     } else {
-      sink.onWithdraw(endpoint, epoch, entryHashes, count);
+      const ageMs = count > 0 ? load<u32>(entryTokens) : 0;
+      sink.onWithdraw(endpoint, epoch, entryHashes, count, ageMs);
     }
-  } else if (kind == RecordKind.Forget && bytes >= RECORD_HEADER_BYTES + 4) {
-    sink.onForget(endpoint, epoch, load<u32>(record + RECORD_HEADER_BYTES));
+    return;
   }
+  if (bytes < WORD_RECORD_BYTES) return;
+  const word = load<u32>(record + RECORD_HEADER_BYTES);
+  if (kind == RecordKind.Forget) sink.onForget(endpoint, epoch, word);
+  else if (kind == RecordKind.Charge) sink.onCharge(endpoint, epoch, word);
 }

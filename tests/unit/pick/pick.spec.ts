@@ -336,7 +336,7 @@ describe("an overdue first byte", () => {
     const world = new World(2);
     world.holds(0, 9);
     world.at(0).overdueCount = 1;
-    world.at(0).overdueSinceMs = NOW_MS - 1500;
+    world.at(0).overdueRoutedSumMs = NOW_MS - 1500;
     expect(world.pick()).toBe(1);
     world.at(1).mayBePicked = false;
     world.endpoints.listPickable();
@@ -373,7 +373,7 @@ function randomWorld(random: Random): World {
     pod.otherBacklogTokens = random.below(9000);
     pod.otherKvTokens = random.below(90000);
     pod.overdueCount = random.chance(1, 8) ? 1 : 0;
-    pod.overdueSinceMs = NOW_MS - <f64>random.below(5000);
+    pod.overdueRoutedSumMs = NOW_MS - <f64>random.below(5000);
     pod.prefillTokens = <f64>random.below(50000);
     pod.prefillSeconds = pod.prefillTokens * 1e-6 * <f64>random.below(300);
     world.own(number, random.below(20), random.below(9000), random.below(90000));
@@ -455,7 +455,7 @@ describe("figures that no pod should show", () => {
       for (let pod: u32 = 0; pod < 3; pod++) {
         world.scrape(pod, MISSING - 1, MISSING - 1, odd[i]);
         world.at(pod).overdueCount = 1;
-        world.at(pod).overdueSinceMs = NaN;
+        world.at(pod).overdueRoutedSumMs = NaN;
       }
       world.query.promptTokens = NaN;
       expect(world.pick()).toBeGreaterThanOrEqual(0);

@@ -1,4 +1,4 @@
-// A pool to pick from, and the cost of design section 4 a second time, as plain arithmetic.
+// A pool to pick from, and the cost of decision 0007 a second time, as plain arithmetic.
 import { Config } from "../../../filter/config";
 import { Endpoint, Endpoints, MISSING } from "../../../filter/load/endpoint";
 import { Rates } from "../../../filter/load/rates";
@@ -103,7 +103,10 @@ export class NaiveCost {
     let wait = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens) * tp;
     wait += foreignWaiting * rates.promptTokens * tp;
     wait += this.spaceWait(world, pod, isFresh, n, output);
-    if (pod.overdueCount > 0) wait += (query.nowMs - pod.overdueSinceMs) / 1000;
+    if (pod.overdueCount > 0) {
+      const meanRoutedMs = pod.overdueRoutedSumMs / pod.overdueCount;
+      wait += (query.nowMs - meanRoutedMs) / 1000;
+    }
 
     const uncached = Math.max(query.promptTokens - world.matched(number), 1);
     const step =

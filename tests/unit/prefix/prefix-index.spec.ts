@@ -298,3 +298,28 @@ describe("bounds", () => {
     index.dispose();
   });
 });
+
+describe("a chain that the pod never served", () => {
+  test("goes from a checkpoint on; what is older stays, for other pods as well", () => {
+    const index = new PrefixIndex(MIB);
+    const chain = plainChain(10, 7);
+    put(index, 2, chain);
+    put(index, 3, chain);
+    index.forgetChain(2, chain.hashes.dataStart, 4, 10, u32.MAX_VALUE);
+    expect(depthOf(index, 2, chain)).toBe(4);
+    expect(depthOf(index, 3, chain)).toBe(10);
+    index.forgetChain(2, chain.hashes.dataStart, 0, 10, u32.MAX_VALUE);
+    expect(depthOf(index, 2, chain)).toBe(0);
+    expect(index.podTokens(2)).toBe(0);
+    index.dispose();
+  });
+  test("leaves what another prompt has touched since", () => {
+    const index = new PrefixIndex(MIB);
+    const chain = plainChain(10, 8);
+    index.insert(5, chain.hashes.dataStart, chain.ends.dataStart, 10, 100);
+    index.insert(5, chain.hashes.dataStart, chain.ends.dataStart, 6, 101);
+    index.forgetChain(5, chain.hashes.dataStart, 0, 10, 100);
+    expect(depthOf(index, 5, chain)).toBe(6);
+    index.dispose();
+  });
+});

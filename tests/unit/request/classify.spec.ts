@@ -1,25 +1,38 @@
 // Which requests are held for their body, one line a case.
-import { kindToHold, startsWithIgnoringCase } from "../../../filter/request/classify";
+import {
+  kindToHold,
+  namesDestination,
+  requestQuery,
+  startsWithIgnoringCase,
+} from "../../../filter/request/classify";
+import { HeaderMap } from "../../../filter/host/calls";
 import { RequestKind } from "../../../filter/request/prompt-parser";
 import { utf8 } from "../../../filter/host/bytes";
 import { clearHost, setRequestHeader } from "../fake-host";
 
+const headers = requestQuery(utf8("x-to"));
 const JSON_TYPE = "application/json";
 const CHAT = "/v1/chat/completions";
+
+/** The kind of the request that the fake host has. */
+function held(): u32 {
+  headers.read(HeaderMap.Request);
+  return kindToHold(headers);
+}
 
 function kind(method: string, path: string, contentType: string = JSON_TYPE): u32 {
   clearHost();
   setRequestHeader(":method", method);
   setRequestHeader(":path", path);
   if (contentType.length > 0) setRequestHeader("content-type", contentType);
-  return kindToHold();
+  return held();
 }
 
 /** A chat request with one header more. */
 function kindWith(name: string, value: string): u32 {
   kind("POST", CHAT);
   setRequestHeader(name, value);
-  return kindToHold();
+  return held();
 }
 
 function isType(value: string, type: string): bool {
@@ -54,9 +67,9 @@ describe("a request passes without its body being read", () => {
     const methods = ["GET", "PUT", "post", "POS", "POSTS", "CONNECT", "OPTIONS"];
     for (let i = 0; i < methods.length; i++) expect(kind(methods[i], CHAT)).toBe(0);
     clearHost();
-    expect(kindToHold()).toBe(0);
+    expect(held()).toBe(0);
     setRequestHeader(":method", "POST");
-    expect(kindToHold()).toBe(0);
+    expect(held()).toBe(0);
   });
 
   test("to another path", () => {
@@ -97,5 +110,16 @@ describe("a media type", () => {
     expect(isType("a/[", "a/{")).toBe(false);
     expect(isType("a/@", "a/`")).toBe(false);
     expect(isType("a/\u00c0", "a/\u00e0")).toBe(false);
+  });
+});
+
+describe("the destination", () => {
+  test("of a client is seen by the very name", () => {
+    kind("POST", CHAT);
+    expect(namesDestination(headers)).toBe(false);
+    kindWith("x-t", "1.2.3.4:5");
+    expect(namesDestination(headers)).toBe(false);
+    kindWith("x-to", "");
+    expect(namesDestination(headers)).toBe(true);
   });
 });

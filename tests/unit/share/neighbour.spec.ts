@@ -29,7 +29,7 @@ class Reader {
   }
 
   reads(worker: Worker): string {
-    this.neighbour.readJournal(worker.keys, this.noter);
+    this.neighbour.readJournal(worker.keys, this.noter, SEGMENTS_PER_TICK_MAX);
     return this.noter.take();
   }
 

@@ -26,12 +26,18 @@ export class Noter implements RecordSink {
     this.words.push(words.join(" "));
   }
 
-  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32): void {
+  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void {
     let text = "withdraw " + endpoint.toString() + " " + epoch.toString();
+    text += " " + ageMs.toString() + "ms";
     for (let i: usize = 0; i < <usize>count; i++) {
       text += " " + load<u64>(hashes + (i << 3)).toString();
     }
     this.words.push(text);
+  }
+
+  onCharge(endpoint: u32, epoch: u32, tokens: u32): void {
+    const words = ["charge", endpoint.toString(), epoch.toString(), tokens.toString()];
+    this.words.push(words.join(" "));
   }
 
   onRange(_at: usize, bytes: u32): void {

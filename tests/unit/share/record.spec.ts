@@ -6,6 +6,7 @@ import {
   RECORD_BYTES_MAX,
   writeForget,
   writeInsert,
+  writeCharge,
   writeWithdraw,
 } from "../../../filter/share/record";
 import { Random } from "../prefix/random";
@@ -25,7 +26,7 @@ function insert(at: usize, endpoint: u32, epoch: u32, count: u32): u32 {
 }
 
 function withdraw(at: usize, endpoint: u32, epoch: u32, count: u32): u32 {
-  writeWithdraw(at, endpoint, epoch, changetype<usize>(hashes), count);
+  writeWithdraw(at, endpoint, epoch, changetype<usize>(hashes), count, 250);
   return insertBytes(count);
 }
 
@@ -37,7 +38,7 @@ function three(at: usize): u32 {
   return size + withdraw(at + size, 8, 4, 1);
 }
 
-const THREE = "insert 7 3 1000:0 1001:10, forget 1023 4294967295 60000, withdraw 8 4 1000";
+const THREE = "insert 7 3 1000:0 1001:10, forget 1023 4294967295 60000, withdraw 8 4 250ms 1000";
 
 function read(at: usize, size: u32): string {
   const noter = new Noter();
@@ -56,6 +57,8 @@ describe("records", () => {
     ];
     for (let i = 0; i < expected.length; i++) expect(load<u8>(block + i)).toBe(expected[i]);
     expect(read(block, 24)).toBe("24: insert 258 50595078 1230066625199609624:555885348");
+    writeCharge(block, 5, 6, 900);
+    expect(read(block, 16)).toBe("16: charge 5 6 900");
     writeForget(block, 5, 6, 0x0708);
     const forget: u8[] = [16, 0, 2, 0, 6, 0, 0, 0, 5, 0, 0, 0, 8, 7, 0, 0];
     for (let i = 0; i < forget.length; i++) expect(load<u8>(block + i)).toBe(forget[i]);
@@ -93,10 +96,10 @@ describe("a range of records", () => {
 
   test("is read past kinds that are not known", () => {
     for (let kind = 0; kind < 256; kind++) {
-      if (kind >= 1 && kind <= 3) continue;
+      if (kind >= 1 && kind <= 4) continue;
       three(block);
       store<u8>(block + 36, <u8>kind, 2);
-      expect(read(block, 76)).toBe("76: insert 7 3 1000:0 1001:10, withdraw 8 4 1000");
+      expect(read(block, 76)).toBe("76: insert 7 3 1000:0 1001:10, withdraw 8 4 250ms 1000");
     }
   });
 
