@@ -1,0 +1,67 @@
+// What is taken back when a pod did not serve a prompt after all, and what must not be; and what
+// counts as the first token of a response.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
+import { completion, EVENTS_HEADER, prompt } from "./support/messages.js";
+import { textOf } from "./support/random.js";
+
+const GRID_TOKENS = 64;
+
+test("a prompt that Envoy answered itself is cached nowhere, in no VM", () => {
+  const gateway = new Gateway({ vms: 2, pods: 2 });
+  for (const vm of [0, 1]) gateway.send({ method: "GET", path: "/" }, {}, { vm });
+  gateway.advance(20);
+  const { stream } = gateway.send(prompt(1), null);
+  gateway.advance(20);
+  stream.envoyReply(503, "no_healthy_upstream", "no", 2);
+  stream.done();
+  gateway.advance(20);
+  for (const vm of [0, 1]) {
+    const again = gateway.send(prompt(1), null, { vm });
+    again.stream.envoyReply(503, "no_healthy_upstream", "no", 2);
+    assert.match(again.stream.downstream.headers?.get("x-warmroute-decision") ?? "", /reason=cold/);
+    again.stream.done();
+    gateway.advance(20);
+  }
+});
+
+for (const vm of [0, 1]) {
+  test(`a refused prompt takes nothing of another one with it, seen from VM ${vm}`, () => {
+    const gateway = new Gateway({ vms: 2, pods: 1 });
+    for (const each of [0, 1]) gateway.send({ method: "GET", path: "/" }, {}, { vm: each });
+    gateway.advance(20);
+    const shared = textOf(9, 4096);
+    const refused = gateway.send(completion(shared + textOf(1, 2000)), null);
+    gateway.advance(200);
+    gateway.send(completion(shared + textOf(2, 2000)));
+    gateway.advance(200);
+    refused.stream.upstreamAddress = firstPod(refused);
+    refused.stream.responseHeaders([[":status", "429"]], true);
+    refused.stream.done();
+    gateway.advance(20);
+    const other = decisionOf(gateway.send(completion(shared + textOf(3, 2000)), {}, { vm }));
+    assert.equal(other.reason, "prefix");
+    assert.ok(other.cached > 1024 - GRID_TOKENS, `${other.cached}`);
+    const same = decisionOf(gateway.send(completion(shared + textOf(1, 2000)), {}, { vm }));
+    assert.ok(same.cached < 1024 + GRID_TOKENS, `${same.cached}`);
+  });
+}
+
+test("the events that announce a response are not its first token", () => {
+  const gateway = new Gateway({ pods: 1 });
+  const body = JSON.stringify({ model: "m", stream: true, input: textOf(5, 80_000) });
+  const { stream } = gateway.send({ path: "/v1/responses", bodyChunks: [body] }, null);
+  stream.upstreamAddress = gateway.pods[0]!.address;
+  stream.responseHeaders([[":status", "200"], EVENTS_HEADER]);
+  for (const type of ["response.created", "response.in_progress"]) {
+    stream.responseBody(`event: ${type}\ndata: {"type":"${type}","response":{}}\n\n`);
+  }
+  const before = gateway.load(0).backlogTokens;
+  assert.ok(before > 15_000, `${before}`);
+  stream.responseBody('data: {"type":"response.output_item.added"}\n\n');
+  assert.equal(gateway.load(0).backlogTokens, 0);
+  stream.responseBody("data: [DONE]\n\n", true);
+  stream.done();
+  assert.equal(gateway.inFlight, 0);
+});
