@@ -58,6 +58,12 @@ export class Endpoint {
 
   // @ts-ignore: decorator
   @inline
+  get unprefilled(): i32 {
+    return this.ownUnprefilled + this.otherUnprefilled;
+  }
+
+  // @ts-ignore: decorator
+  @inline
   get backlogTokens(): f64 {
     return <f64>(this.ownBacklogTokens + this.otherBacklogTokens);
   }

@@ -101,7 +101,6 @@ export class Sync {
     this.call = 0;
     if (headers > 0 && isOk() && getBuffer(BufferKind.HttpCallResponse, 0, bodySize)) {
       if (this.takeAnswer(pool, resultAt, resultSize, nowMs)) return true;
-      pool.own.head.refusedTables += 1;
     }
     count(Counter.SyncFailures, 1);
     return true;

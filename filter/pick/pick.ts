@@ -98,7 +98,8 @@ function weigh(
   const own = Math.max(query.promptTokens - matched, 1) * perToken;
   const queue = queueDelay(
     Math.max(endpoint.backlogTokens, 0),
-    Math.min(unseen, waiting),
+    // Of those that wait, ours are in the backlog already.
+    Math.min(unseen, Math.max(waiting - <f64>endpoint.unprefilled, 0)),
     rates.promptTokens,
     perToken,
   );

@@ -26,7 +26,6 @@ export class Head {
   promptTokens: u64;
   matchedTokens: u64;
   mispredictions: u64;
-  refusedTables: u64;
   indexNodes: u32;
   indexNodesMax: u32;
   indexEvicted: u32;

@@ -237,6 +237,16 @@ describe("what other gateways send", () => {
     expectNear(world.answer.firstDelay, 2 * 0.062);
   });
 
+  test("waits only beyond ours that wait for their prefill", () => {
+    const world = new World(1);
+    world.own(0, 2, 0, 0);
+    world.at(0).ownUnprefilled = 2;
+    world.scrape(0, 3, 9, 0.05);
+    world.pick();
+    // 10 are not ours; of the 3 that wait 2 are.
+    expectNear(world.answer.firstDelay, 2 * 0.062);
+  });
+
   test("loses its say when it is old", () => {
     const world = new World(2);
     world.scrape(0, 50, 100, 0.999);
@@ -370,6 +380,8 @@ function randomWorld(random: Random): World {
     pod.isCacheOff = random.chance(1, 10);
     pod.capacityTokens = random.chance(1, 10) ? 0 : random.below(300000);
     pod.otherInFlight = random.below(20);
+    pod.ownUnprefilled = random.below(8);
+    pod.otherUnprefilled = random.below(8);
     pod.otherBacklogTokens = random.below(9000);
     pod.otherKvTokens = random.below(90000);
     pod.overdueCount = random.chance(1, 8) ? 1 : 0;

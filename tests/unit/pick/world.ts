@@ -91,7 +91,9 @@ export class NaiveCost {
     const ours = <f64>(pod.ownInFlight + pod.otherInFlight);
     let foreign = scrapedWaiting + scrapedRunning - <f64>pod.inFlightAt(pod.scrapedAtMs);
     if (!isFresh || foreign < 0) foreign = 0;
-    const foreignWaiting = foreign < scrapedWaiting ? foreign : scrapedWaiting;
+    let notOurs = scrapedWaiting - <f64>(pod.ownUnprefilled + pod.otherUnprefilled);
+    if (notOurs < 0) notOurs = 0;
+    const foreignWaiting = foreign < notOurs ? foreign : notOurs;
     const n = ours + foreign;
 
     const podRate = PRIOR * rates.prefillSecondsPerToken + pod.prefillSeconds;
