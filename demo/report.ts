@@ -4,6 +4,7 @@ import { percentile, summarize, type RouteSummary } from "./summary.js";
 
 const LABEL_COLUMNS = 34;
 const VALUE_COLUMNS = 18;
+const LINE_COLUMNS_MAX = 79;
 /** Far below the times in the table. */
 const LATE_MS_MAX = 50;
 const ROUTES: RouteName[] = ["standard", "routed"];
@@ -77,6 +78,22 @@ export function table(phases: readonly Phase[], routedTitle: string): string {
 export function decisionLine(reasons: readonly [string, number][]): string {
   if (reasons.length === 0) return "";
   return `llm-gw decided by ${reasons.map(([reason, count]) => `${reason} (${count})`).join(", ")}`;
+}
+
+/** What the sidecar has found wrong, as a list that fits a terminal. */
+export function problemLines(problems: readonly string[]): string[] {
+  return problems.flatMap((text) => {
+    const lines: string[] = [];
+    let line = "-";
+    for (const word of text.split(" ")) {
+      if (line.length + 1 + word.length > LINE_COLUMNS_MAX) {
+        lines.push(line);
+        line = " ";
+      }
+      line += ` ${word}`;
+    }
+    return [...lines, line];
+  });
 }
 
 /** A warning when requests were sent so late that the machine, not the routes, was measured. */

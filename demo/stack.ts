@@ -1,9 +1,9 @@
 // Starts and stops what the demo runs on: pods, sidecar, and Envoy with its two listeners.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { stringify } from "yaml";
+import { fileURLToPath } from "node:url";
 import {
   bootstrap,
   httpListener,
@@ -14,6 +14,7 @@ import {
 import { startEnvoy, type Envoy } from "../lab/envoy.js";
 import { freePorts, LOOPBACK, requireFree } from "../lab/ports.js";
 import { start, type Child } from "../lab/processes.js";
+import { startSidecar } from "../lab/sidecar.js";
 import { DemoFailure, type FailureWatch } from "./failure.js";
 import { podEpochs, untilFilterPolls, untilPodsAreFresh } from "./pools-view.js";
 import { podArguments, POD_COUNT } from "./service.js";
@@ -27,8 +28,9 @@ const POD_PORT_MAX = 19_000;
 const FILTER_PATH = "build/filter.wasm";
 /** The filter polls the sidecar every 50 ms; then every worker knows what the sidecar knows. */
 const SETTLE_MS = 300;
-const PODS_MAIN = new URL("../simulator/pods/main.js", import.meta.url).pathname;
-const SIDECAR_MAIN = new URL("../sidecar-metrics/src/main.js", import.meta.url).pathname;
+/** On both listeners, so that neither has an advantage. */
+const RETRIES = 2;
+const PODS_MAIN = fileURLToPath(new URL("../simulator/pods/main.js", import.meta.url));
 
 export interface StackOptions {
   /** 0: any free port. */
@@ -82,9 +84,15 @@ async function startComponents(
   const pods = Array.from({ length: POD_COUNT }, (_, n) => `${LOOPBACK}:${ports.firstPod + n}`);
   const { watch } = options;
   let podsChild = await startPods(options, ports.firstPod, folder);
-  const sidecar = await startSidecar(options, pods, ports.sidecar, folder);
+  const sidecar = await startSidecar({
+    port: ports.sidecar,
+    pools: [{ name: POOL, pods }],
+    config: { logLevel: "info" },
+    folder,
+  });
+  watch.watch(sidecar.child);
   const envoy = await startGateway(options, pods, ports, folder);
-  const sidecarUrl = `http://${LOOPBACK}:${ports.sidecar}`;
+  const sidecarUrl = sidecar.url;
   if (!options.sameRoute) await untilFilterPolls(sidecarUrl, watch);
   await sleep(SETTLE_MS);
   return {
@@ -110,7 +118,7 @@ async function startComponents(
       throw new DemoFailure(`${what}\n${envoy.child.tail()}`);
     },
     async stop() {
-      for (const child of [podsChild, sidecar, envoy.child]) watch.expectEnd(child);
+      for (const child of [podsChild, sidecar.child, envoy.child]) watch.expectEnd(child);
       await Promise.all([envoy.stop(), sidecar.stop(), podsChild.stop()]);
       rmSync(folder, { recursive: true, force: true });
     },
@@ -175,28 +183,6 @@ async function startPods(options: StackOptions, firstPort: number, folder: strin
   return options.watch.watch(child);
 }
 
-async function startSidecar(
-  options: StackOptions,
-  pods: string[],
-  port: number,
-  folder: string,
-): Promise<Child> {
-  const configPath = join(folder, "sidecar.yaml");
-  const config = {
-    listen: { host: LOOPBACK, port },
-    pools: [{ name: POOL, pods: { static: pods } }],
-  };
-  writeFileSync(configPath, stringify(config));
-  const child = await start({
-    name: "sidecar",
-    command: process.execPath,
-    args: [SIDECAR_MAIN, "--config", configPath],
-    logPath: join(folder, "sidecar.log"),
-    readyUrl: `http://${LOOPBACK}:${port}/readyz`,
-  });
-  return options.watch.watch(child);
-}
-
 async function startGateway(
   options: StackOptions,
   pods: string[],
@@ -208,11 +194,17 @@ async function startGateway(
     config: { pool: POOL, debugHeaders: true },
   };
   const listeners = [
-    httpListener({ name: "http", port: ports.http, cluster: "pods-standard" }),
+    httpListener({
+      name: "http",
+      port: ports.http,
+      cluster: "pods-standard",
+      retries: RETRIES,
+    }),
     httpListener({
       name: "llm-gw",
       port: ports.llmGw,
       cluster: options.sameRoute ? "pods-standard" : "pods-routed",
+      retries: RETRIES,
       ...(options.sameRoute ? {} : { filter }),
     }),
   ];

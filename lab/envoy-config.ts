@@ -1,11 +1,12 @@
 // Builds Envoy's configuration: the plain listener, filtered listeners, and the clusters they use.
 
 const API = "type.googleapis.com/envoy.";
-/** Above the filter's limit of 8 MiB, so that Envoy does not answer 413 before it is asked. */
+/**
+ * Above the filter's limit of 8 MiB, so that Envoy does not answer 413 before it is asked. For an
+ * HTTP/2 stream that limit is not the connection's buffer but the stream's window.
+ */
 const BUFFER_BYTES_MAX = 32 << 20;
 const CONNECTIONS_MAX = 100_000;
-/** What one stream may receive before it must be read, in HTTP/2: the largest Envoy suggests. */
-const H2_WINDOW_BYTES = 1 << 20;
 const RELOAD_INTERVAL = "0.2s";
 
 /** The header that names the pod; the filter's key `destinationHeader` must be the same. */
@@ -89,8 +90,8 @@ export function httpListener(options: ListenerOptions): Listener {
     codec_type: "AUTO",
     stream_idle_timeout: "0s",
     http2_protocol_options: {
-      initial_stream_window_size: H2_WINDOW_BYTES,
-      initial_connection_window_size: H2_WINDOW_BYTES,
+      initial_stream_window_size: bufferBytesMax,
+      initial_connection_window_size: bufferBytesMax,
     },
     ...(options.upgrades === true ? { upgrade_configs: [{ upgrade_type: "websocket" }] } : {}),
     route_config: {

@@ -35,8 +35,6 @@ export interface EnvoyOptions {
   /** Worker threads. */
   concurrency?: number;
   logLevel?: string;
-  /** As Envoy's --component-log-level, for example `wasm:debug`. */
-  componentLogLevel?: string;
   /** Where its files go; a new temporary folder, removed at the end, when absent. */
   folder?: string;
 }
@@ -64,9 +62,6 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   // Another Envoy on the machine holds the shared memory and the sockets of base id 0.
   args.push("--use-dynamic-base-id", "--log-level", options.logLevel ?? "info");
   args.push("--drain-time-s", "1", "--parent-shutdown-time-s", "2");
-  if (options.componentLogLevel !== undefined) {
-    args.push("--component-log-level", options.componentLogLevel);
-  }
   const child = await start({
     name: "envoy",
     command: findEnvoy(),
@@ -113,10 +108,6 @@ export class Envoy {
   async stat(name: string): Promise<number | undefined> {
     const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
     return (await this.stats(`^${escaped}$`)).get(name);
-  }
-
-  async configDump(): Promise<unknown> {
-    return JSON.parse(await this.get("/config_dump")) as unknown;
   }
 
   /**

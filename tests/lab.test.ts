@@ -1,6 +1,10 @@
 // The lab's ports and processes: what is taken is named, what is started is ready and ends.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { freePorts, requireFree } from "../lab/ports.js";
 import { start, until } from "../lab/processes.js";
@@ -35,6 +39,27 @@ describe("ports", () => {
     });
     await new Promise((resolve) => server.close(resolve));
   });
+});
+
+describe("install-envoy.sh", () => {
+  for (const [version, said] of [
+    ["1.38.9", "warning: Envoy 1.38.9 (FILE) is older than 1.39: warmroute is untried on it"],
+    ["1.39.0", "Envoy 1.39.0 (FILE)"],
+    ["2.0.1", "Envoy 2.0.1 (FILE)"],
+  ] as const) {
+    test(`prints the path, and tells of Envoy ${version}`, (t) => {
+      const folder = mkdtempSync(join(tmpdir(), "warmroute-lab-"));
+      t.after(() => rmSync(folder, { recursive: true, force: true }));
+      const file = join(folder, "envoy");
+      const line = `${file}  version: 6eb0d2d9/${version}/Clean/RELEASE/BoringSSL`;
+      writeFileSync(file, `#!/bin/sh\necho '${line}'\n`, { mode: 0o755 });
+      const env = { ...process.env, ENVOY_BIN: file };
+      const run = spawnSync("bash", ["scripts/install-envoy.sh"], { env, encoding: "utf8" });
+      const { stdout, stderr } = run;
+      assert.equal(stdout, `${file}\n`);
+      assert.equal(stderr, `install-envoy: ${said.replace("FILE", file)}\n`);
+    });
+  }
 });
 
 describe("processes", () => {

@@ -1,9 +1,8 @@
 // The key of the prompt hashes: configured, from a watched file, or made up for this run.
-import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { ConfigError } from "./config/explain.js";
 import type { Config } from "./config/schema.js";
-import { explainFileError, type FileWatch, watchFile } from "./files.js";
+import { explainFileError, type FileWatch, readBounded, watchFile } from "./files.js";
 
 const KEY_BYTES = 16;
 const FILE_BYTES_MAX = 4 * 1024;
@@ -27,8 +26,13 @@ export async function firstHashKey(
     );
     return randomBytes(KEY_BYTES);
   }
-  const where = `hashKeyFile: ${config.hashKeyFile}`;
-  const content = await readFile(config.hashKeyFile).catch((error: unknown) => {
+  return readHashKey(config.hashKeyFile);
+}
+
+/** Throws a ConfigError when the file does not hold a key. */
+export async function readHashKey(path: string): Promise<Buffer> {
+  const where = `hashKeyFile: ${path}`;
+  const content = await readBounded(path, FILE_BYTES_MAX).catch((error: unknown) => {
     throw new ConfigError(`${where}: ${explainFileError(error)}`);
   });
   const key = parseKey(content);

@@ -7,6 +7,8 @@ import { FILE_VARIABLE } from "./config/environment.js";
 import { ConfigError } from "./config/explain.js";
 import { keyTable } from "./config/keys.js";
 import { loadConfig } from "./config/load.js";
+import { readHashKey } from "./hash-key.js";
+import { checkFiles } from "./scrape/client.js";
 import { startSidecar } from "./sidecar.js";
 
 const VERSION = "0.1.0";
@@ -21,7 +23,11 @@ const CLOCK: Clock = {
 async function run(options: { config?: string; check?: boolean }): Promise<void> {
   const file = options.config ?? process.env[FILE_VARIABLE] ?? null;
   const { config, unknownVariables } = await loadConfig(file, process.env);
-  if (options.check === true) return void process.stdout.write("the configuration is good\n");
+  if (options.check === true) {
+    if (config.hashKeyFile !== undefined) await readHashKey(config.hashKeyFile);
+    for (const pool of config.pools) await checkFiles(pool);
+    return void process.stdout.write("the configuration is good\n");
+  }
   const log = pino({ level: config.logLevel });
   for (const name of unknownVariables) log.warn(`environment variable ${name} is no key: ignored`);
   const sidecar = await startSidecar(config, { clock: CLOCK, log, version: VERSION });
@@ -44,13 +50,22 @@ function refuse(error: unknown): void {
   setImmediate(() => process.exit());
 }
 
+interface ListenError {
+  code?: string;
+  address?: string;
+  port?: number;
+  hostname?: string;
+}
+
 function explain(error: unknown): string | null {
   if (error instanceof ConfigError) return error.message;
-  const { code, address, port } = error as { code?: string; address?: string; port?: number };
+  const { code, address, port, hostname } = error as ListenError;
   if (code === "EADDRINUSE") return `listen.port: port ${port} of ${address} is taken`;
   if (code === "EACCES" && port !== undefined) return `listen.port: port ${port} is not permitted`;
   if (code === "EADDRNOTAVAIL") return `listen.host: ${address} is no address of this machine`;
-  return code === "ENOTFOUND" ? `listen.host: the name is unknown` : null;
+  // The second is what a machine whose name servers do not answer says.
+  const isUnknown = code === "ENOTFOUND" || code === "EAI_AGAIN";
+  return isUnknown ? `listen.host: the name ${hostname} is unknown` : null;
 }
 
 const command = new Command("warmroute-sidecar")

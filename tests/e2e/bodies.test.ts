@@ -110,6 +110,22 @@ describe("request bodies", () => {
     }
   });
 
+  test("a body of 5 MB arrives whole over HTTP/2 too, and finds its pod", async () => {
+    const body = chat(prose("five over http2", 5 * MIB));
+    const session = connectHttp2(url);
+    try {
+      const first = await sendHttp2(session, CHAT, body);
+      assert.deepEqual([first.status, arrived(first)], [200, sha256(body)]);
+      // The same connection is the same worker, which knows at once where it sent the first.
+      const again = await sendHttp2(session, CHAT, body);
+      const { status, pod, decision } = again;
+      assert.deepEqual([status, pod, decision.reason], [200, first.pod, "prefix"]);
+      assert.equal(arrived(again), sha256(body));
+    } finally {
+      session.close();
+    }
+  });
+
   const broken: [string, string, string][] = [
     ["ends early", '{"model":"m","messages":[{"role":"user","content":"hel', "fallback-json"],
     ["is no JSON", "hello", "fallback-json"],

@@ -8,7 +8,7 @@ import { AnswerReader, askChat, type ChatAnswer } from "../../demo/chat-request.
 import { parseKvUse } from "../../demo/kv-sampler.js";
 import type { RequestResult } from "../../demo/load.js";
 import { progressText } from "../../demo/progress.js";
-import { lateWarning, table } from "../../demo/report.js";
+import { lateWarning, problemLines, table } from "../../demo/report.js";
 import { kvTokensPerPod, makeWorkload } from "../../demo/service.js";
 import { percentile, summarize } from "../../demo/summary.js";
 import { workloadSize } from "../../simulator/workloads/workload.js";
@@ -123,8 +123,20 @@ test("the table fits a terminal and shows both routes, all phases and what chang
   for (const line of lateWarning(phases).split("\n")) assert.ok(line.length <= 80, line);
 });
 
+test("problems are wrapped to the width of a terminal, no word lost", () => {
+  const texts = [`Gateway a: ${"word ".repeat(40)}end.`, "The list of pods is empty."];
+  const lines = problemLines(texts);
+  for (const line of lines) assert.ok(line.length <= 79, line);
+  assert.deepEqual(
+    lines.map((line) => line.slice(0, 2)),
+    ["- ", "  ", "  ", "- "],
+  );
+  const words = lines.map((line) => line.slice(2)).join(" ");
+  assert.equal(words, texts.join(" "));
+});
+
 test("the progress line fits a terminal at its widest", () => {
-  const progress = { planned: 9999, sent: 9999, done: 9000, errors: 0, ttftMsSum: 9e7, startMs: 0 };
+  const progress = { sent: 9999, done: 9000, errors: 0, ttftMsSum: 9e7, startMs: 0 };
   const text = progressText("phase 2 of 4, llm-gw", progress, 26, 13_000);
   assert.ok(text.length < 80, text);
   assert.match(text, /#####\.{5} {2}9999 sent, 999 open, TTFT 10000 ms, 0 errors/);

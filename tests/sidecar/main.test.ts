@@ -100,6 +100,31 @@ test("files named by the configuration that are not there: exit 2 and one line e
   }
 });
 
+test("--check reads the files that are named", async (t) => {
+  const config = await writeConfig(t, 0);
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ WARMROUTE_HASH_KEY_FILE: config }, /hashKeyFile: \S+: its content must be 32 hex.*\n$/],
+    [{ WARMROUTE_POOLS_0_TLS_CA_FILE: "/no/ca" }, /pool a: tls\.caFile: \/no\/ca: there is no/],
+    [{ WARMROUTE_POOLS_0_BEARER_TOKEN_FILE: "/no/t" }, /a: bearerTokenFile: \/no\/t: there is no/],
+    [{ WARMROUTE_POOLS_0_BEARER_TOKEN_FILE: process.execPath }, /bearerTokenFile: .*larger than/],
+  ];
+  for (const [variables, text] of cases) {
+    const { output, exit } = run(t, ["--check", "--config", config], variables);
+    assert.equal(await exit, 2);
+    assert.match(output(), text);
+    assert.equal(output().split("\n").length, 2);
+  }
+});
+
+test("a listen.host that is unknown: exit 2 and one line that names it", async (t) => {
+  const { output, exit } = run(t, ["--config", await writeConfig(t, 0)], {
+    WARMROUTE_LISTEN_HOST: "nowhere.invalid",
+    WARMROUTE_LOG_LEVEL: "silent",
+  });
+  assert.equal(await exit, 2);
+  assert.equal(output(), "warmroute-sidecar: listen.host: the name nowhere.invalid is unknown\n");
+});
+
 test("--check checks and --keys prints, without starting", async (t) => {
   const checked = run(t, ["--check", "--config", await writeConfig(t, 0)]);
   assert.equal(await checked.exit, 0);

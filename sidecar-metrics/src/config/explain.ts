@@ -27,6 +27,15 @@ export function parseSource(file: string, text: string): Source {
   return { file, document, lines };
 }
 
+/** The plain value of a source; throws a ConfigError for aliases that lead nowhere or too far. */
+export function contentOf({ file, document }: Source): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new ConfigError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 type Path = readonly PropertyKey[];
 
 /** `variableOf` names the environment variable that set a path, if one did. */
@@ -85,6 +94,11 @@ function valueAt(content: unknown, path: Path): unknown {
 }
 
 function shorten(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    return "an alias inside of what it stands for";
+  }
   return text.length <= VALUE_CHARS_MAX ? text : `${text.slice(0, VALUE_CHARS_MAX)}...`;
 }

@@ -1,7 +1,7 @@
 // Loads the configuration from a YAML file and the environment, or says in one line what is wrong.
 import { explainFileError, readBounded } from "../files.js";
 import { type EnvironmentValue, readEnvironment } from "./environment.js";
-import { ConfigError, explainIssue, parseSource, type Source } from "./explain.js";
+import { ConfigError, contentOf, explainIssue, parseSource, type Source } from "./explain.js";
 import { type Config, configSchema } from "./schema.js";
 
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ export async function loadConfig(
   const source = file === null ? null : parseSource(file, await readConfig(file));
   const environment = readEnvironment(variables);
   // An empty file is an object without keys.
-  const content: unknown = source?.document.toJS() ?? {};
+  const content: unknown = (source === null ? null : contentOf(source)) ?? {};
   for (const value of environment.values) setAt(content, value);
   return {
     config: check(content, source, environment.values),

@@ -1,6 +1,6 @@
 // Pods from a watched file; content that is no list of pods changes nothing and is shown.
 import { basename } from "node:path";
-import { explainIssue, parseSource } from "../config/explain.js";
+import { contentOf, explainIssue, parseSource } from "../config/explain.js";
 import { podFile } from "../config/pods.js";
 import { watchFile } from "../files.js";
 import type { PodList } from "../pools/pool.js";
@@ -26,7 +26,7 @@ export const watchPodFile: StartDiscovery = (path, defaults, events) =>
 /** Throws an error whose message names file, line, key and value. */
 export function parsePodFile(file: string, text: string, defaults: PodConfigDefaults): PodList {
   const source = parseSource(file, text);
-  const content: unknown = source.document.toJS();
+  const content: unknown = contentOf(source);
   // An empty file is more likely one that is being written than the wish for no pods.
   if (content === null) throw new Error(`${file}: empty; write [] for no pods`);
   const parsed = podFile.safeParse(content);

@@ -41,9 +41,12 @@ export class Endpoint {
   loadSentAtMs: number | null = null;
   failure: Failure | null = null;
   hasBeenTried = false;
+  /** It took no connection several times in a row, and no scrape has succeeded since. */
+  isUnreachable = false;
   readonly results = new Map<ScrapeResult, number>();
   /** The row in the table is older than what is known here. */
   isDirty = true;
+  private unreachableInRow = 0;
   /** Start of the process whose cache this is, in whole seconds; 0 where the page lacks it. */
   private startSeconds = 0;
   /** How often a counter fell although the start time told nothing. */
@@ -91,12 +94,16 @@ export class Endpoint {
       const { result: reason, detail } = scrape;
       const inRow = (this.failure?.inRow ?? 0) + 1;
       this.failure = { reason, detail, inRow, sinceMs: this.failure?.sinceMs ?? scrape.sentAtMs };
+      this.unreachableInRow = reason === "unreachable" ? this.unreachableInRow + 1 : 0;
+      if (this.unreachableInRow >= FAILING_AFTER) this.isUnreachable = true;
       return;
     }
     this.noteLife(scrape.load);
     this.load = scrape.load;
     this.loadSentAtMs = scrape.sentAtMs;
     this.failure = null;
+    this.unreachableInRow = 0;
+    this.isUnreachable = false;
     this.isDirty = true;
   }
 

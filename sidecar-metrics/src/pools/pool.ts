@@ -4,6 +4,9 @@ import { type Strategy, TableBuffer, type TableRow } from "../sync/table.js";
 import { Endpoint, type PodSettings } from "./endpoint.js";
 import { EndpointNumbers } from "./endpoint-numbers.js";
 
+/** When more than this share of the pods is unreachable, the fault is likely on our side. */
+const PASSED_OVER_SHARE_MAX = 0.5;
+
 export interface PoolListener {
   added(endpoint: Endpoint): void;
   removed(endpoint: Endpoint): void;
@@ -38,6 +41,8 @@ export class Pool {
   private readonly gone = new Map<string, Endpoint>();
   private list: PodList = { pods: [] };
   private table = new TableBuffer(0);
+  /** Those that the table says are passed over. */
+  private passedOver: ReadonlySet<Endpoint> = new Set();
 
   constructor(
     readonly settings: PoolSettings,
@@ -79,10 +84,27 @@ export class Pool {
     if (this.unnumbered.length > 0) this.setList(this.list, nowMs);
   }
 
+  /** Unreachable endpoints, of those that could be picked otherwise. */
+  unreachable(): ReadonlySet<Endpoint> {
+    return new Set(this.endpoints.filter((one) => one.isUnreachable && !one.pod.isDraining));
+  }
+
+  /** Endpoints not to be picked until a scrape succeeds: the unreachable ones, or none at all. */
+  findPassedOver(): ReadonlySet<Endpoint> {
+    const unreachable = this.unreachable();
+    const pickable = this.endpoints.filter(({ pod }) => !pod.isDraining).length;
+    return unreachable.size <= pickable * PASSED_OVER_SHARE_MAX ? unreachable : new Set();
+  }
+
   /** The table as of now; the bytes stay valid until the next call only. */
   encode(header: Parameters<TableBuffer["seal"]>[0], nowMs: number): Buffer {
+    const was = this.passedOver;
+    this.passedOver = this.findPassedOver();
     this.endpoints.forEach((endpoint, index) => {
-      if (endpoint.isDirty) this.table.writeRow(index, toRow(endpoint));
+      const isPassedOver = this.passedOver.has(endpoint);
+      if (endpoint.isDirty || isPassedOver !== was.has(endpoint)) {
+        this.table.writeRow(index, toRow(endpoint, isPassedOver));
+      }
       endpoint.isDirty = false;
       const sentAtMs = endpoint.loadSentAtMs;
       this.table.writeAge(index, sentAtMs === null ? null : Math.floor(nowMs - sentAtMs));
@@ -111,11 +133,11 @@ export class Pool {
   }
 }
 
-function toRow(endpoint: Endpoint): TableRow {
+function toRow(endpoint: Endpoint, isPassedOver: boolean): TableRow {
   const { pod, number, epoch, load } = endpoint;
   return {
     number,
-    mayBePicked: !pod.isDraining,
+    mayBePicked: !pod.isDraining && !isPassedOver,
     prefixCachingOff: load?.hasPrefixCaching === false,
     address: pod.address,
     epoch,

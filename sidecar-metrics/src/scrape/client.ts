@@ -4,7 +4,7 @@ import type { SecureContextOptions } from "node:tls";
 import { Agent } from "undici";
 import { ConfigError } from "../config/explain.js";
 import type { PoolConfig } from "../config/schema.js";
-import { explainFileError, type FileWatch, watchFile } from "../files.js";
+import { explainFileError, type FileWatch, readBounded, watchFile } from "../files.js";
 
 const TOKEN_BYTES_MAX = 64 * 1024;
 /** Longer than any interval between scrapes, unless the pod says otherwise. */
@@ -16,12 +16,7 @@ export async function createAgent({ name, tls }: PoolConfig, timeoutMs: number):
     rejectUnauthorized: !tls.insecureSkipVerify,
   };
   if (tls.serverName !== undefined) secure.servername = tls.serverName;
-  if (tls.caFile !== undefined) {
-    const path = tls.caFile;
-    secure.ca = await readFile(path, "utf8").catch((error: unknown) => {
-      throw new ConfigError(`pool ${name}: tls.caFile: ${path}: ${explainFileError(error)}`);
-    });
-  }
+  if (tls.caFile !== undefined) secure.ca = await readAuthority(name, tls.caFile);
   return new Agent({
     // One scrape of a pod at a time needs one connection.
     connections: 1,
@@ -35,6 +30,29 @@ export async function createAgent({ name, tls }: PoolConfig, timeoutMs: number):
   });
 }
 
+/** Throws a ConfigError when the files that the pool's settings name are not as they must be. */
+export async function checkFiles({ name, tls, bearerTokenFile }: PoolConfig): Promise<void> {
+  if (tls.caFile !== undefined) await readAuthority(name, tls.caFile);
+  if (bearerTokenFile === undefined) return;
+  const where = `pool ${name}: bearerTokenFile: ${bearerTokenFile}`;
+  const bytes = await readBounded(bearerTokenFile, TOKEN_BYTES_MAX).catch((error: unknown) => {
+    throw new ConfigError(`${where}: ${explainFileError(error)}`);
+  });
+  if (parseToken(bytes) === null) throw new ConfigError(`${where}: its content is no token`);
+}
+
+function readAuthority(pool: string, path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    throw new ConfigError(`pool ${pool}: tls.caFile: ${path}: ${explainFileError(error)}`);
+  });
+}
+
+/** Null for a content that would make a header that no client may send. */
+function parseToken(bytes: Buffer): string | null {
+  const text = bytes.toString("utf8").trim();
+  return /^[\x21-\x7e]+$/.test(text) ? text : null;
+}
+
 export interface TokenFile {
   token: () => string | null;
   watch: FileWatch;
@@ -45,11 +63,9 @@ export function watchToken(path: string, problem: (text: string | null) => void)
   const watch = watchFile(path, TOKEN_BYTES_MAX, {
     unreadable: (reason) => problem(`bearerTokenFile ${path}: ${reason}`),
     content: (bytes) => {
-      const text = bytes.toString("utf8").trim();
-      // Anything else would make a header that no client may send.
-      const isToken = /^[\x21-\x7e]+$/.test(text);
-      problem(isToken ? null : `bearerTokenFile ${path}: its content is no token`);
-      if (isToken) token = text;
+      const read = parseToken(bytes);
+      problem(read === null ? `bearerTokenFile ${path}: its content is no token` : null);
+      token = read ?? token;
     },
   });
   return { token: () => token, watch };

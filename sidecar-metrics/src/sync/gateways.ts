@@ -33,13 +33,11 @@ export class Gateways {
     syncs: 0,
   };
   private readonly known = new Map<string, Gateway>();
-  lastSeenAtMs: number | null = null;
 
   take(report: GatewayReport, nowMs: number): Gateway {
     const before = this.known.get(report.incarnation);
     this.addUp(before?.report, report);
     this.totals.syncs++;
-    this.lastSeenAtMs = nowMs;
     const gateway: Gateway = {
       report,
       seenAtMs: nowMs,

@@ -25,12 +25,13 @@ export type GatewayView = ReturnType<typeof gatewayView>;
 export function poolView({ pool, gateways, records }: PoolState, nowMs: number) {
   const addresses = new Map(pool.endpoints.map(({ number, pod }) => [number, pod.address]));
   const live = gateways.live(nowMs);
+  const passedOver = pool.findPassedOver();
   return {
     name: pool.name,
     engine: pool.settings.engine,
     modelName: pool.settings.modelName,
     routingStrategy: pool.strategy,
-    pods: pool.endpoints.map((endpoint) => podView(endpoint, nowMs)),
+    pods: pool.endpoints.map((one) => podView(one, passedOver.has(one), nowMs)),
     gateways: live.map((gateway) => gatewayView(gateway, nowMs)),
     decisions: live.flatMap(({ report, seenAtMs }) =>
       report.decisions.map((decision) => ({
@@ -45,12 +46,13 @@ export function poolView({ pool, gateways, records }: PoolState, nowMs: number) 
   };
 }
 
-function podView(endpoint: Endpoint, nowMs: number) {
+function podView(endpoint: Endpoint, isPassedOver: boolean, nowMs: number) {
   const { pod, number, epoch, load, failure } = endpoint;
   return {
     address: pod.address,
     number,
     state: podStatus(endpoint),
+    mayBePicked: !pod.isDraining && !isPassedOver,
     ageMs: endpoint.loadSentAtMs === null ? null : Math.floor(nowMs - endpoint.loadSentAtMs),
     epoch,
     waiting: load?.waiting ?? null,

@@ -1,4 +1,5 @@
 // The list of what is wrong, in whole sentences, most serious first.
+import type { Pool } from "../pools/pool.js";
 import type { PoolState } from "../sync/sync.js";
 import type { SidecarState } from "./state.js";
 
@@ -6,6 +7,19 @@ import type { SidecarState } from "./state.js";
 const GATEWAY_WAIT_MS = 10_000;
 const PODS_SHOWN_MAX = 16;
 const WRONG_POOL_SHOWN_MS = 60_000;
+
+/** What a gateway says of itself in a word. */
+const WARNINGS = new Map([
+  [
+    "stall-guard",
+    "bodies do not come while headers are held: set allow_on_headers_stop_iteration: true in " +
+      "the filter's PluginConfig",
+  ],
+  [
+    "config-differs",
+    "its workers have different configurations in force: an update is under way, or was refused",
+  ],
+]);
 
 export interface Problem {
   /** Null: the sidecar as a whole. */
@@ -47,19 +61,43 @@ function podProblems({ pool }: PoolState): string[] {
         "are taken, or were until less than 10 minutes ago.",
     );
   }
-  for (const { pod, failure, isFailing } of pool.endpoints) {
-    if (failure === null || !isFailing) continue;
-    texts.push(`Pod ${pod.address}: scrapes fail (${failure.reason}): ${failure.detail}.`);
-  }
+  texts.push(...failingPods(pool));
   for (const { pod, load } of pool.endpoints) {
     if (load === null || load.oddNames.length === 0) continue;
     texts.push(`Pod ${pod.address}: no sensible value for ${load.oddNames.join(", ")}.`);
+  }
+  const unsized = pool.endpoints.filter(({ load }) => load?.kvCapacityTokens === 0);
+  const [firstUnsized] = unsized;
+  if (firstUnsized !== undefined) {
+    texts.push(
+      `${unsized.length} pods (${firstUnsized.pod.address} first) do not tell the size of their ` +
+        "KV cache: the filter's defaultCapacityTokens is used for them.",
+    );
   }
   for (const { pod, load } of pool.endpoints) {
     if (load?.hasPrefixCaching !== false) continue;
     texts.push(`Pod ${pod.address}: prefix caching is off, so it is picked by load only.`);
   }
   return shorten(texts, "more about pods");
+}
+
+function failingPods(pool: Pool): string[] {
+  const texts: string[] = [];
+  const passedOver = pool.findPassedOver();
+  const unreachable = pool.unreachable().size;
+  if (unreachable > passedOver.size) {
+    texts.push(
+      `More than half of the pods (${unreachable}) are unreachable: the fault is likely on this ` +
+        "side, so they are still picked.",
+    );
+  }
+  for (const endpoint of pool.endpoints) {
+    const { pod, failure, isFailing } = endpoint;
+    if (failure === null || !isFailing) continue;
+    const text = `Pod ${pod.address}: scrapes fail (${failure.reason}): ${failure.detail}`;
+    texts.push(passedOver.has(endpoint) ? `${text}; not picked until one succeeds.` : `${text}.`);
+  }
+  return texts;
 }
 
 function gatewayProblems({ pool, gateways }: PoolState, nowMs: number, isYoung: boolean): string[] {
@@ -85,7 +123,10 @@ function gatewayProblems({ pool, gateways }: PoolState, nowMs: number, isYoung: 
         `Gateway ${report.incarnation} holds requests on unlisted pods: ${some(unknown)}.`,
       );
     }
-    for (const warning of report.warnings) texts.push(`Gateway ${report.incarnation}: ${warning}.`);
+    for (const warning of report.warnings) {
+      const text = WARNINGS.get(warning) ?? `it warns of ${JSON.stringify(warning)}`;
+      texts.push(`Gateway ${report.incarnation}: ${text}.`);
+    }
     if (pool.strategy !== null && report.strategy !== null && report.strategy !== pool.strategy) {
       const instead = `${report.strategy} instead of ${pool.strategy}`;
       texts.push(`Gateway ${report.incarnation} routes by ${instead}.`);

@@ -142,8 +142,9 @@ const DECISION_COLUMNS: Column<PoolView["decisions"][number]>[] = [
   { title: "gateway", cell: (decision) => decision.gateway },
 ];
 
-function podState({ state, failure }: PodView): string {
-  return state === "failing" && failure !== null ? `failing: ${failure.reason}` : state;
+function podState({ state, failure, mayBePicked }: PodView): string {
+  if (state !== "failing" || failure === null) return state;
+  return `failing: ${failure.reason}${mayBePicked ? "" : ", not picked"}`;
 }
 
 function hitRate({ prefixQueryTokens, prefixHitTokens }: PodView): number | null {

@@ -148,6 +148,24 @@ const REFUSED: [string, string, string][] = [
     "sidecar.yaml:3: Flow sequence in block collection must be sufficiently indented " +
       "and end with a ]",
   ],
+  [
+    "an alias of nothing",
+    "pools: *nope\n",
+    "sidecar.yaml: Unresolved alias (the anchor must be set before the alias): nope",
+  ],
+  [
+    "aliases that grow without end",
+    `a: &a [${"x,".repeat(10)}]\nb: &b [${"*a,".repeat(10)}]\nc: &c [${"*b,".repeat(10)}]\n` +
+      "pools: [*c, *c]\n",
+    "sidecar.yaml: Excessive alias count indicates a resource exhaustion attack",
+  ],
+  [
+    "an alias of what it stands in",
+    "pools: &all [*all]\n",
+    "sidecar.yaml:1: pools[0]: an alias inside of what it stands for is not allowed; " +
+      "it must be an object with keys of name, engine, routingStrategy, modelName, scheme, " +
+      "metricsPath, metricsPort, tls, bearerTokenFile, pods",
+  ],
   ["a key twice", `${POOL}pools: []\n`, "sidecar.yaml:4: Map keys must be unique"],
 ];
 

@@ -78,6 +78,49 @@ test("ages grow between scrapes, values stay", () => {
   );
 });
 
+function fail(endpoint: Endpoint | undefined, result: "unreachable" | "timeout", times = 1): void {
+  for (let i = 0; i < times; i++) endpoint?.record({ result, detail: "", sentAtMs: 0 });
+}
+
+test("a pod unreachable three times in a row is not picked until a scrape succeeds", () => {
+  const world = new World();
+  world.list(0, pod("10.0.0.1:80"), pod("10.0.0.2:80"));
+  const [first] = world.pool.endpoints;
+  const flags = () => world.rows(1).map((row) => row.flags! & FLAG_MAY_BE_PICKED);
+  fail(first, "unreachable", 2);
+  fail(first, "timeout");
+  fail(first, "unreachable", 2);
+  assert.deepEqual(flags(), [1, 1]);
+  fail(first, "unreachable");
+  assert.deepEqual(flags(), [0, 1]);
+  fail(first, "timeout");
+  assert.deepEqual(flags(), [0, 1]);
+  first?.record({ result: "ok", load: load(0, 10), sentAtMs: 0 });
+  assert.deepEqual(flags(), [1, 1]);
+});
+
+test("more than half of the pods unreachable: all are picked; draining ones do not count", () => {
+  const world = new World();
+  const listed = [1, 2, 3, 4].map((n) => pod(`10.0.0.${n}:80`));
+  world.list(0, ...listed);
+  const flags = () => world.rows(1).map((row) => row.flags! & FLAG_MAY_BE_PICKED);
+  const [first, second, third] = world.pool.endpoints;
+  fail(first, "timeout", 9);
+  fail(second, "unreachable", 3);
+  fail(third, "unreachable", 3);
+  assert.deepEqual(flags(), [1, 0, 0, 1]);
+  fail(first, "unreachable", 3);
+  assert.deepEqual(flags(), [1, 1, 1, 1]);
+  first?.record({ result: "ok", load: load(0, 10), sentAtMs: 0 });
+  assert.deepEqual(flags(), [1, 0, 0, 1]);
+  world.list(2, pod("10.0.0.1:80", true), ...listed.slice(1));
+  assert.deepEqual(flags(), [0, 1, 1, 1]);
+  world.list(3, listed[0]!, pod("10.0.0.2:80", true), ...listed.slice(2));
+  assert.deepEqual(flags(), [1, 0, 0, 1]);
+  fail(world.pool.endpoints[3], "unreachable", 3);
+  assert.deepEqual(flags(), [1, 0, 1, 1]);
+});
+
 test("a pod that leaves loses its row and its scrapes; others keep number and load", () => {
   const world = new World();
   world.list(0, pod("10.0.0.1:80"), pod("10.0.0.2:80"));

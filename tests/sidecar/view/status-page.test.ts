@@ -69,6 +69,11 @@ const PROBLEMS: [string, Change, RegExp][] = [
     /10\.0\.0\.1:80: prefix caching is off/,
   ],
   [
+    "a KV cache of unknown size",
+    ({ endpoint }) => (endpoint.load!.kvCapacityTokens = 0),
+    /\(10\.0\.0\.1:80 first\) do not tell .*: the filter's defaultCapacityTokens is used for/,
+  ],
+  [
     "odd values",
     ({ endpoint }) => endpoint.load!.oddNames.push("vllm:num_requests_waiting"),
     /no sensible value for vllm:num_requests_waiting/,
@@ -89,7 +94,18 @@ const PROBLEMS: [string, Change, RegExp][] = [
   [
     "a gateway's own warning",
     ({ state }) => state.sync.answer("p", report({ incarnation: "a", warnings: ["stall-guard"] })),
-    /Gateway a: stall-guard\./,
+    /^Gateway a: bodies do not come .*: set allow_on_headers_stop_iteration: true in .*\.$/,
+  ],
+  [
+    "workers that differ",
+    ({ state }) =>
+      state.sync.answer("p", report({ incarnation: "a", warnings: ["config-differs"] })),
+    /^Gateway a: its workers have different configurations in force: .*\.$/,
+  ],
+  [
+    "a warning of a newer gateway",
+    ({ state }) => state.sync.answer("p", report({ incarnation: "a", warnings: ["new-one"] })),
+    /^Gateway a: it warns of "new-one"\.$/,
   ],
   [
     "a strategy that did not arrive",
@@ -122,6 +138,33 @@ for (const [name, change, text] of PROBLEMS) {
     assert.match(problems[0] ?? "", text);
   });
 }
+
+test("an unreachable pod is not picked, and said so; more than half of them are", () => {
+  const { state, pool } = stateWithPod();
+  const metrics = { scheme: "http", metricsPath: "/metrics", metricsPort: null } as const;
+  const addresses = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
+  const pods = addresses.map((address) => ({ address, isDraining: false, ...metrics }));
+  pool.setList({ pods }, 0);
+  const texts = () => findProblems(state).map(({ text }) => text);
+  const fail = (index: number) => {
+    for (let i = 0; i < 3; i++) {
+      pool.endpoints[index]!.record({ result: "unreachable", detail: "refused", sentAtMs: 0 });
+    }
+  };
+  fail(1);
+  assert.deepEqual(texts(), [
+    "Pod 10.0.0.2:80: scrapes fail (unreachable): refused; not picked until one succeeds.",
+  ]);
+  assert.match(String(statusPage(state).body), /failing: unreachable, not picked/);
+  fail(2);
+  assert.deepEqual(texts(), [
+    "More than half of the pods (2) are unreachable: the fault is likely on this side, " +
+      "so they are still picked.",
+    "Pod 10.0.0.2:80: scrapes fail (unreachable): refused.",
+    "Pod 10.0.0.3:80: scrapes fail (unreachable): refused.",
+  ]);
+  assert.doesNotMatch(String(statusPage(state).body), /not picked/);
+});
 
 test("ready after the first scrape of every pod, or after a bounded wait, and for good", () => {
   const { state, endpoint, pool, time } = stateWithPod();
