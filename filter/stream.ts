@@ -125,18 +125,12 @@ export function onResponseTrailers(contextId: u32): void {
 }
 
 /** The stream is over, in whatever way; what it still holds is given back. */
-export function onStreamEnd(contextId: u32): void {
-  const stream = findStream(contextId);
-  if (stream == null) return;
-  const pool = rootOf(stream).pool;
-  if (pool != null) finishAnswer(stream, pool, false);
-}
-
 export function onStreamDelete(contextId: u32): void {
   const stream = findStream(contextId);
   if (stream == null) return;
-  onStreamEnd(contextId);
   const root = rootOf(stream);
+  const pool = root.pool;
+  if (pool != null) finishAnswer(stream, pool, false);
   closeStream(stream);
   root.streams -= 1;
   if (root.isClosed) dropClosedRoots();
