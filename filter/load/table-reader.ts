@@ -36,7 +36,7 @@ export function isSoundTable(table: usize, size: u32): bool {
   const rowBytes = <u32>load<u16>(table, 20);
   if (headerBytes < HEADER_BYTES_MIN || rowBytes < ROW_BYTES_MIN) return false;
   if (rowCount > ENDPOINTS_MAX) return false;
-  if (<u64>headerBytes + <u64>rowCount * rowBytes != <u64>size) return false;
+  if (<u64>headerBytes + <u64>rowCount * rowBytes > <u64>size) return false;
   return load<u32>(table, 12) == checksum(table + CHECKSUM_FROM, size - CHECKSUM_FROM);
 }
 
