@@ -10,6 +10,7 @@ import {
   setChoice,
   setNumber,
   setText,
+  setTexts,
 } from "./generated/config-keys";
 import { JSON_KEY_BYTES_MAX, JsonHandler, JsonScanner, JsonStatus } from "./request/json-scanner";
 
@@ -62,6 +63,9 @@ class ConfigReader extends JsonHandler {
   private seenKeys: u64 = 0;
   private textAt: StaticArray<u8> = new StaticArray<u8>(TEXT_BYTES_MAX);
   private textBytes: u32 = 0;
+  /** The list that is being read. */
+  private texts: string[] = [];
+  private isInList: bool = false;
 
   /** Keeps the first refusal: a later one may be only its consequence. */
   refuse(why: string): void {
@@ -82,11 +86,25 @@ class ConfigReader extends JsonHandler {
   open(_ctx: usize, isObject: bool): void {
     const isTop = this.depth++ == 0;
     if (isTop) this.isObject = isObject;
-    if (!isTop || !isObject) this.refuseValue(isTop, isObject ? "{...}" : "[...]");
+    if (isTop ? isObject : !isObject && this.beginList()) return;
+    this.refuseValue(isTop, isObject ? "{...}" : "[...]");
   }
 
   close(_ctx: usize, _isObject: bool): void {
     this.depth--;
+    if (this.isInList && this.refusal.length == 0) {
+      setTexts(this.config, this.keyNumber, this.texts);
+    }
+    this.isInList = false;
+  }
+
+  /** False where the key's value is no list, or the list is inside another. */
+  private beginList(): bool {
+    const isKnown = this.refusal.length == 0 && this.keyNumber >= 0;
+    if (!isKnown || this.isInList || KEY_RULES[this.keyNumber].kind != KeyKind.Texts) return false;
+    this.isInList = true;
+    this.texts = [];
+    return true;
   }
 
   key(_ctx: usize, p: usize, n: i32): void {
@@ -118,6 +136,10 @@ class ConfigReader extends JsonHandler {
   textEnd(_ctx: usize): void {
     if (this.refusal.length > 0) return;
     const p = changetype<usize>(this.textAt);
+    if (this.isInList) {
+      if (!this.takeListed(p, this.textBytes)) this.refuseListed(shownText(p, this.textBytes));
+      return;
+    }
     if (this.depth != 1 || !this.takeText(p, this.textBytes)) {
       this.refuseValue(this.depth == 0, shownText(p, this.textBytes));
     }
@@ -125,6 +147,10 @@ class ConfigReader extends JsonHandler {
 
   scalar(_ctx: usize, p: usize, n: u32): void {
     if (this.refusal.length > 0) return;
+    if (this.isInList) {
+      this.refuseListed(shown(p, n));
+      return;
+    }
     if (this.depth != 1 || !this.takeScalar(p, n)) this.refuseValue(this.depth == 0, shown(p, n));
   }
 
@@ -138,6 +164,19 @@ class ConfigReader extends JsonHandler {
     this.refuse(rule.name + " is " + value + ", allowed: " + rule.allowed);
   }
 
+  /** One value in a list. */
+  private refuseListed(value: string): void {
+    const rule = KEY_RULES[this.keyNumber];
+    this.refuse(rule.name + " holds " + value + ", allowed: " + rule.allowed);
+  }
+
+  private takeListed(p: usize, n: u32): bool {
+    const rule = KEY_RULES[this.keyNumber];
+    if (this.texts.length == rule.countMax || !isWorded(rule, p, n)) return false;
+    this.texts.push(String.UTF8.decodeUnsafe(p, n));
+    return true;
+  }
+
   private takeText(p: usize, n: u32): bool {
     const rule = KEY_RULES[this.keyNumber];
     if (rule.kind == KeyKind.Choice) {
@@ -146,10 +185,7 @@ class ConfigReader extends JsonHandler {
       setChoice(this.config, this.keyNumber, rule.choiceNumbers[choice]);
       return true;
     }
-    if (rule.kind != KeyKind.Text || n < <u32>rule.min || n > <u32>rule.max) return false;
-    for (let i: u32 = 0; i < n; i++) {
-      if (!isAllowedChar(rule, load<u8>(p + i))) return false;
-    }
+    if (rule.kind != KeyKind.Text || !isWorded(rule, p, n)) return false;
     setText(this.config, this.keyNumber, String.UTF8.decodeUnsafe(p, n));
     return true;
   }
@@ -171,6 +207,15 @@ class ConfigReader extends JsonHandler {
     setNumber(this.config, this.keyNumber, value);
     return true;
   }
+}
+
+/** Whether the text has a length and letters that the rule allows. */
+function isWorded(rule: KeyRule, p: usize, n: u32): bool {
+  if (n < <u32>rule.min || n > <u32>rule.max) return false;
+  for (let i: u32 = 0; i < n; i++) {
+    if (!isAllowedChar(rule, load<u8>(p + i))) return false;
+  }
+  return true;
 }
 
 function isAllowedChar(rule: KeyRule, char: u8): bool {

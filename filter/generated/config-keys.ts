@@ -15,12 +15,18 @@ export const enum KeyKind {
   Bool = 2,
   Integer = 3,
   Number = 4,
+  Texts = 5,
 }
 
 /** A whole configuration; a new one holds the defaults. */
 export class Config {
   /** Name of the pool of pods, as the sidecar knows it; state in Envoy is kept by this name. */
   pool: string = "";
+  /**
+   * Further pools behind the same listener: a request goes to the first of `pool` and these
+   * that knows its model, else to `pool`.
+   */
+  pools: string[] = [];
   /**
    * How pods are compared: `DEFAULT` by load only, `PREFIX_CACHE` by load and cached prefix; a
    * strategy set on the pool itself wins over this key.
@@ -33,6 +39,16 @@ export class Config {
    * case, and always removed from what the client sent.
    */
   destinationHeader: string = "x-gateway-destination-endpoint";
+  /**
+   * Request header that the filter sets to the name of the model that was asked for, so that
+   * routes can match it; lower case, and always removed from what the client sent. Empty: none.
+   */
+  modelHeader: string = "";
+  /**
+   * Request header by which a client names an objective, whose criticality then wins over the
+   * model's; lower case. Empty: none.
+   */
+  objectiveHeader: string = "";
   /**
    * Whether answers carry `x-warmroute-decision` with pod, reason, cached tokens and predicted
    * time.
@@ -67,6 +83,13 @@ export class Config {
    * flight. Unit: ms.
    */
   slackMs: f64 = 5;
+  /**
+   * Predicted time to the first token beyond which a pod is saturated: where all are, sheddable
+   * requests are answered 429. Unit: ms.
+   */
+  saturationMs: f64 = 5000;
+  /** Time a pod takes to load a LoRA adapter that it does not hold. Unit: ms. */
+  adapterLoadMs: f64 = 500;
   /** Bytes of prompt text for each token, until learned from the pods' answers. Unit: bytes. */
   bytesPerToken: f64 = 4;
   /** Length of an answer, until learned from the pods' answers. Unit: tokens. */
@@ -104,6 +127,8 @@ export class KeyRule {
     /** Text: bit c is set where the ASCII character c is allowed. */
     public charsBelow64: u64,
     public charsFrom64: u64,
+    /** Texts: how many there may be. */
+    public countMax: i32,
     /** Choice: the names, and the number of each. */
     public choices: string[],
     public choiceNumbers: i32[],
@@ -112,7 +137,7 @@ export class KeyRule {
   ) {}
 }
 
-export const KEY_COUNT: i32 = 20;
+export const KEY_COUNT: i32 = 25;
 
 /** The rule of each key, by key number. */
 export const KEY_RULES: KeyRule[] = [
@@ -124,9 +149,23 @@ export const KEY_RULES: KeyRule[] = [
     63,
     0x3ffe00000000000,
     0x7fffffe87fffffe,
+    0,
     [],
     [],
     "a string of 1 to 63 characters of A-Z a-z 0-9 . _ / -",
+  ),
+  new KeyRule(
+    "pools",
+    KeyKind.Texts,
+    false,
+    1,
+    63,
+    0x3ffe00000000000,
+    0x7fffffe87fffffe,
+    15,
+    [],
+    [],
+    "a list of at most 15 strings of 1 to 63 characters of A-Z a-z 0-9 . _ / -",
   ),
   new KeyRule(
     "routingStrategy",
@@ -136,6 +175,7 @@ export const KEY_RULES: KeyRule[] = [
     0,
     0x0,
     0x0,
+    0,
     ["DEFAULT", "PREFIX_CACHE"],
     [1, 2],
     '"DEFAULT" or "PREFIX_CACHE"',
@@ -148,6 +188,7 @@ export const KEY_RULES: KeyRule[] = [
     128,
     0xfffffffe00000000,
     0x7fffffffffffffff,
+    0,
     [],
     [],
     "a string of 1 to 128 characters of visible ASCII without space",
@@ -160,11 +201,38 @@ export const KEY_RULES: KeyRule[] = [
     64,
     0x3ff6cfa00000000,
     0x57ffffffc0000000,
+    0,
     [],
     [],
     "a string of 1 to 64 characters of a-z 0-9 ! # $ % & ' * + . ^ _ ` | ~ -",
   ),
-  new KeyRule("debugHeaders", KeyKind.Bool, false, 0, 0, 0x0, 0x0, [], [], "true or false"),
+  new KeyRule(
+    "modelHeader",
+    KeyKind.Text,
+    false,
+    0,
+    64,
+    0x3ff6cfa00000000,
+    0x57ffffffc0000000,
+    0,
+    [],
+    [],
+    "a string of 0 to 64 characters of a-z 0-9 ! # $ % & ' * + . ^ _ ` | ~ -",
+  ),
+  new KeyRule(
+    "objectiveHeader",
+    KeyKind.Text,
+    false,
+    0,
+    64,
+    0x3ff6cfa00000000,
+    0x57ffffffc0000000,
+    0,
+    [],
+    [],
+    "a string of 0 to 64 characters of a-z 0-9 ! # $ % & ' * + . ^ _ ` | ~ -",
+  ),
+  new KeyRule("debugHeaders", KeyKind.Bool, false, 0, 0, 0x0, 0x0, 0, [], [], "true or false"),
   new KeyRule(
     "maxBodyBytes",
     KeyKind.Integer,
@@ -173,6 +241,7 @@ export const KEY_RULES: KeyRule[] = [
     67108864,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 1024 to 67108864",
@@ -185,6 +254,7 @@ export const KEY_RULES: KeyRule[] = [
     1024,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 1 to 1024",
@@ -197,6 +267,7 @@ export const KEY_RULES: KeyRule[] = [
     10000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 10 to 10000",
@@ -209,6 +280,7 @@ export const KEY_RULES: KeyRule[] = [
     60000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 50 to 60000",
@@ -221,6 +293,7 @@ export const KEY_RULES: KeyRule[] = [
     600000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 100 to 600000",
@@ -233,11 +306,12 @@ export const KEY_RULES: KeyRule[] = [
     60000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 10 to 60000",
   ),
-  new KeyRule("alpha", KeyKind.Number, false, 0, 10, 0x0, 0x0, [], [], "a number from 0 to 10"),
+  new KeyRule("alpha", KeyKind.Number, false, 0, 10, 0x0, 0x0, 0, [], [], "a number from 0 to 10"),
   new KeyRule(
     "slackMs",
     KeyKind.Number,
@@ -246,9 +320,36 @@ export const KEY_RULES: KeyRule[] = [
     1000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "a number from 0 to 1000",
+  ),
+  new KeyRule(
+    "saturationMs",
+    KeyKind.Number,
+    false,
+    1,
+    3600000,
+    0x0,
+    0x0,
+    0,
+    [],
+    [],
+    "a number from 1 to 3600000",
+  ),
+  new KeyRule(
+    "adapterLoadMs",
+    KeyKind.Number,
+    false,
+    0,
+    60000,
+    0x0,
+    0x0,
+    0,
+    [],
+    [],
+    "a number from 0 to 60000",
   ),
   new KeyRule(
     "bytesPerToken",
@@ -258,6 +359,7 @@ export const KEY_RULES: KeyRule[] = [
     16,
     0x0,
     0x0,
+    0,
     [],
     [],
     "a number from 0.5 to 16",
@@ -270,6 +372,7 @@ export const KEY_RULES: KeyRule[] = [
     1000000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 1 to 1000000",
@@ -282,6 +385,7 @@ export const KEY_RULES: KeyRule[] = [
     100000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "a number from 0.1 to 100000",
@@ -294,6 +398,7 @@ export const KEY_RULES: KeyRule[] = [
     100000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "a number from 0 to 100000",
@@ -306,6 +411,7 @@ export const KEY_RULES: KeyRule[] = [
     100000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "a number from 0 to 100000",
@@ -318,6 +424,7 @@ export const KEY_RULES: KeyRule[] = [
     10000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "a number from 0.1 to 10000",
@@ -330,6 +437,7 @@ export const KEY_RULES: KeyRule[] = [
     1000000000,
     0x0,
     0x0,
+    0,
     [],
     [],
     "an integer from 1000 to 1000000000",
@@ -342,11 +450,26 @@ export function setText(config: Config, key: i32, value: string): void {
     case 0:
       config.pool = value;
       break;
-    case 2:
+    case 3:
       config.sidecarCluster = value;
       break;
-    case 3:
+    case 4:
       config.destinationHeader = value;
+      break;
+    case 5:
+      config.modelHeader = value;
+      break;
+    case 6:
+      config.objectiveHeader = value;
+      break;
+  }
+}
+
+/** Sets the key of that number, whose rule `value` keeps. */
+export function setTexts(config: Config, key: i32, value: string[]): void {
+  switch (key) {
+    case 1:
+      config.pools = value;
       break;
   }
 }
@@ -354,7 +477,7 @@ export function setText(config: Config, key: i32, value: string): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setChoice(config: Config, key: i32, value: i32): void {
   switch (key) {
-    case 1:
+    case 2:
       config.routingStrategy = value;
       break;
   }
@@ -363,7 +486,7 @@ export function setChoice(config: Config, key: i32, value: i32): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setBool(config: Config, key: i32, value: bool): void {
   switch (key) {
-    case 4:
+    case 7:
       config.debugHeaders = value;
       break;
   }
@@ -372,49 +495,55 @@ export function setBool(config: Config, key: i32, value: bool): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setNumber(config: Config, key: i32, value: f64): void {
   switch (key) {
-    case 5:
+    case 8:
       config.maxBodyBytes = <u32>value;
       break;
-    case 6:
+    case 9:
       config.indexMiB = <u32>value;
       break;
-    case 7:
+    case 10:
       config.pollIntervalMs = <u32>value;
       break;
-    case 8:
+    case 11:
       config.syncTimeoutMs = <u32>value;
       break;
-    case 9:
+    case 12:
       config.metricsMaxAgeMs = <u32>value;
       break;
-    case 10:
+    case 13:
       config.stallGuardMs = <u32>value;
       break;
-    case 11:
+    case 14:
       config.alpha = value;
       break;
-    case 12:
+    case 15:
       config.slackMs = value;
       break;
-    case 13:
-      config.bytesPerToken = value;
-      break;
-    case 14:
-      config.outputTokens = <u32>value;
-      break;
-    case 15:
-      config.prefillUsPerToken = value;
-      break;
     case 16:
-      config.decodeUsPerSequence = value;
+      config.saturationMs = value;
       break;
     case 17:
-      config.decodeNsPerKvToken = value;
+      config.adapterLoadMs = value;
       break;
     case 18:
-      config.tpotMs = value;
+      config.bytesPerToken = value;
       break;
     case 19:
+      config.outputTokens = <u32>value;
+      break;
+    case 20:
+      config.prefillUsPerToken = value;
+      break;
+    case 21:
+      config.decodeUsPerSequence = value;
+      break;
+    case 22:
+      config.decodeNsPerKvToken = value;
+      break;
+    case 23:
+      config.tpotMs = value;
+      break;
+    case 24:
       config.defaultCapacityTokens = <u32>value;
       break;
   }

@@ -7,12 +7,20 @@ const COMMENT_COLUMNS_MAX = 91;
 
 const KIND = {
   string: "Text",
+  strings: "Texts",
   choice: "Choice",
   boolean: "Bool",
   integer: "Integer",
   number: "Number",
 } as const;
-const FIELD = { string: "string", choice: "i32", boolean: "bool", integer: "u32", number: "f64" };
+const FIELD = {
+  string: "string",
+  strings: "string[]",
+  choice: "i32",
+  boolean: "bool",
+  integer: "u32",
+  number: "f64",
+};
 
 /** AssemblyScript source; not yet formatted. */
 export function renderFilterSource(keys: ConfigKey[]): string {
@@ -26,6 +34,7 @@ export function renderFilterSource(keys: ConfigKey[]): string {
     `/** The rule of each key, by key number. */
 export const KEY_RULES: KeyRule[] = [${keys.map(renderRule).join(",")},];`,
     renderSetter("setText", "string", keys, (key) => key.type === "string", "value"),
+    renderSetter("setTexts", "string[]", keys, (key) => key.type === "strings", "value"),
     renderSetter("setChoice", "i32", keys, (key) => key.type === "choice", "value"),
     renderSetter("setBool", "bool", keys, (key) => key.type === "boolean", "value"),
     renderSetter("setNumber", "f64", keys, isNumeric, "<u32>value"),
@@ -33,7 +42,7 @@ export const KEY_RULES: KeyRule[] = [${keys.map(renderRule).join(",")},];`,
 }
 
 const KEY_KIND = `/** How a key's value is written in JSON. */
-export const enum KeyKind { Text = 0, Choice = 1, Bool = 2, Integer = 3, Number = 4 }`;
+export const enum KeyKind { Text = 0, Choice = 1, Bool = 2, Integer = 3, Number = 4, Texts = 5 }`;
 
 const KEY_RULE = `/** What one key allows. */
 export class KeyRule {
@@ -48,6 +57,8 @@ export class KeyRule {
     /** Text: bit c is set where the ASCII character c is allowed. */
     public charsBelow64: u64,
     public charsFrom64: u64,
+    /** Texts: how many there may be. */
+    public countMax: i32,
     /** Choice: the names, and the number of each. */
     public choices: string[],
     public choiceNumbers: i32[],
@@ -79,12 +90,13 @@ hash: u64 = 0;
 
 function renderDefault(key: ConfigKey): string {
   if (key.type === "choice") return `${typeName(key)}.${pascal(key.default)}`;
+  if (key.type === "strings") return "[]";
   return JSON.stringify(key.default);
 }
 
 function renderRule(key: ConfigKey): string {
-  const [min, max] = key.type === "string" ? [key.lengthMin, key.lengthMax] : range(key);
-  const [low, high] = key.type === "string" ? charMasks(key) : [0n, 0n];
+  const [min, max] = range(key);
+  const [low, high] = "charset" in key ? charMasks(key) : [0n, 0n];
   const choices = key.type === "choice" ? key.choices : [];
   const fields = [
     JSON.stringify(key.name),
@@ -94,6 +106,7 @@ function renderRule(key: ConfigKey): string {
     String(max),
     hex(low),
     hex(high),
+    String(key.type === "strings" ? key.countMax : 0),
     JSON.stringify(choices.map((choice) => choice.name)),
     JSON.stringify(choices.map((choice) => choice.number)),
     JSON.stringify(allowedText(key)),
@@ -102,6 +115,7 @@ function renderRule(key: ConfigKey): string {
 }
 
 function range(key: ConfigKey): [number, number] {
+  if ("charset" in key) return [key.lengthMin, key.lengthMax];
   return key.type === "integer" || key.type === "number" ? [key.min, key.max] : [0, 0];
 }
 

@@ -16,6 +16,12 @@ const common = {
     .regex(/^[A-Z].*\.$/)
     .optional(),
 };
+/** What a string may be, or each of a list. */
+const words = {
+  lengthMin: z.int().min(0),
+  lengthMax: z.int().max(255),
+  charset: z.string().min(1),
+};
 const unit = z.enum(["bytes", "MiB", "ms", "µs", "ns", "tokens"]).optional();
 
 const keySchema = z.discriminatedUnion("type", [
@@ -23,9 +29,15 @@ const keySchema = z.discriminatedUnion("type", [
     ...common,
     type: z.literal("string"),
     default: z.string().default(""),
-    lengthMin: z.int().min(1),
-    lengthMax: z.int().max(255),
-    charset: z.string().min(1),
+    ...words,
+  }),
+  z.strictObject({
+    ...common,
+    type: z.literal("strings"),
+    /** Always empty: a list is only there where it is given. */
+    default: z.literal("").default(""),
+    countMax: z.int().min(1).max(64),
+    ...words,
   }),
   z.strictObject({
     ...common,
@@ -57,7 +69,7 @@ const sourceSchema = z.strictObject({ keys: z.array(keySchema).min(1).max(KEYS_M
 
 /** One key of the filter's configuration, as the source describes it. */
 export type ConfigKey = z.infer<typeof keySchema>;
-export type StringKey = Extract<ConfigKey, { type: "string" }>;
+export type StringKey = Extract<ConfigKey, { type: "string" | "strings" }>;
 export type ChoiceKey = Extract<ConfigKey, { type: "choice" }>;
 
 /** All keys in the order of the source; throws where the source contradicts itself. */
@@ -77,13 +89,13 @@ export function loadKeys(): ConfigKey[] {
 }
 
 function isAllowed(key: ConfigKey, value: string | number | boolean): boolean {
-  if (key.type === "boolean") return true;
+  if (key.type === "boolean" || key.type === "strings") return true;
   if (key.type === "choice") return key.choices.some((choice) => choice.name === value);
   if (key.type === "string") return pattern(key).test(String(value));
   return typeof value === "number" && key.min <= value && value <= key.max;
 }
 
-/** Regular expression of a string key's whole value. */
+/** Regular expression of a string key's whole value, or of each of its strings. */
 export function pattern(key: StringKey): RegExp {
   return new RegExp(`^[${key.charset}]{${key.lengthMin},${key.lengthMax}}$`, "u");
 }
@@ -92,7 +104,9 @@ export function pattern(key: StringKey): RegExp {
 export function allowedText(key: ConfigKey): string {
   switch (key.type) {
     case "string":
-      return `a string of ${key.lengthMin} to ${key.lengthMax} characters of ${charsetText(key)}`;
+      return `a string of ${lettersText(key)}`;
+    case "strings":
+      return `a list of at most ${key.countMax} strings of ${lettersText(key)}`;
     case "choice":
       return key.choices.map((choice) => `"${choice.name}"`).join(" or ");
     case "boolean":
@@ -102,6 +116,10 @@ export function allowedText(key: ConfigKey): string {
     case "number":
       return `a number from ${key.min} to ${key.max}`;
   }
+}
+
+function lettersText(key: StringKey): string {
+  return `${key.lengthMin} to ${key.lengthMax} characters of ${charsetText(key)}`;
 }
 
 /** `A-Za-z0-9._/-` as `A-Z a-z 0-9 . _ / -`; the whole visible range needs words. */

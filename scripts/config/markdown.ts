@@ -64,7 +64,9 @@ export function renderMarkdown(keys: ConfigKey[]): string {
 }
 
 function renderDefault(key: ConfigKey): string {
-  return key.required ? "required" : `\`${String(key.default)}\``;
+  if (key.required) return "required";
+  if (key.type === "strings") return "`[]`";
+  return key.default === "" ? '`""`' : `\`${String(key.default)}\``;
 }
 
 function unit(key: ConfigKey): string {

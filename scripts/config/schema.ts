@@ -17,7 +17,7 @@ export function renderSchema(keys: ConfigKey[]): Record<string, unknown> {
 function renderProperty(key: ConfigKey): Record<string, unknown> {
   const unit = "unit" in key && key.unit !== undefined ? ` Unit: ${key.unit}.` : "";
   const about = { description: `${key.doc.replaceAll("`", "")}${unit}` };
-  const given = key.required ? {} : { default: key.default };
+  const given = key.required ? {} : { default: key.type === "strings" ? [] : key.default };
   return { ...about, ...renderRule(key), ...given };
 }
 
@@ -25,6 +25,12 @@ function renderRule(key: ConfigKey): Record<string, unknown> {
   switch (key.type) {
     case "string":
       return { type: "string", pattern: pattern(key).source };
+    case "strings":
+      return {
+        type: "array",
+        maxItems: key.countMax,
+        items: { type: "string", pattern: pattern(key).source },
+      };
     case "choice":
       return { enum: key.choices.map((choice) => choice.name) };
     case "boolean":

@@ -57,7 +57,9 @@ describe("a configuration that is taken", () => {
       ' {"pool" : "ns/a.b_C-9", "routingStrategy":"DEFAULT","sidecarCluster":"outbound|80||s.ns",' +
         '"destinationHeader":"x-dest","debugHeaders":true,"maxBodyBytes":1024,"indexMiB":1024,' +
         '"pollIntervalMs":10,"syncTimeoutMs":60000,"metricsMaxAgeMs":100,"stallGuardMs":60000,' +
-        '"alpha":0,"slackMs":1000,"bytesPerToken":0.5,"outputTokens":1000000,' +
+        '"pools":[ "b", "\\u006es/c" ],"modelHeader":"x-model","objectiveHeader":"",' +
+        '"saturationMs":5000,"adapterLoadMs":0,"alpha":0,"slackMs":1000,' +
+        '"bytesPerToken":0.5,"outputTokens":1000000,' +
         '"prefillUsPerToken":0.25,"decodeUsPerSequence":0,"decodeNsPerKvToken":1e5,' +
         '"tpotMs":12.75,"defaultCapacityTokens":1000000000}\r\n\t ',
     );
@@ -74,6 +76,11 @@ describe("a configuration that is taken", () => {
     expect(config.stallGuardMs).toBe(60000);
     expect(config.alpha).toBe(0);
     expect(config.slackMs).toBe(1000);
+    expect(config.pools.join(" ")).toBe("b ns/c");
+    expect(config.modelHeader).toBe("x-model");
+    expect(config.objectiveHeader).toBe("");
+    expect(config.saturationMs).toBe(0.5e4);
+    expect(config.adapterLoadMs).toBe(0);
     expect(config.bytesPerToken).toBe(0.5);
     expect(config.outputTokens).toBe(1000000);
     expect(config.prefillUsPerToken).toBe(0.25);
@@ -178,6 +185,24 @@ describe("a value is refused by name, value and what is allowed:", () => {
     expect(refusalOf(withKey('"destinationHeader":":path"'))).not.toBe("taken");
   });
 
+  test("a list by what it holds, or by its length", () => {
+    const names =
+      ", allowed: a list of at most 15 strings of 1 to 63 characters of A-Z a-z 0-9 . _ / -";
+    expect(refusalOf(withKey('"pools":"b"'))).toBe('pools is "b"' + names);
+    expect(refusalOf(withKey('"pools":null'))).toBe("pools is null" + names);
+    expect(refusalOf(withKey('"pools":{}'))).toBe("pools is {...}" + names);
+    expect(refusalOf(withKey('"pools":["b c"]'))).toBe('pools holds "b c"' + names);
+    expect(refusalOf(withKey('"pools":["b",""]'))).toBe('pools holds ""' + names);
+    expect(refusalOf(withKey('"pools":[7]'))).toBe("pools holds 7" + names);
+    expect(refusalOf(withKey('"pools":["b",["c"]]'))).toBe("pools is [...]" + names);
+    expect(refusalOf(withKey('"pools":[{"c":"d"}]'))).toBe("pools is {...}" + names);
+    expect(refusalOf(withKey('"alpha":["b"]'))).toBe("alpha is [...], " + NUMBERS);
+    const list = '"p",'.repeat(14) + '"p"';
+    expect(taken(withKey('"pools":[' + list + "]")).pools.length).toBe(15);
+    expect(refusalOf(withKey('"pools":[' + list + ',"q"]'))).toBe('pools holds "q"' + names);
+    expect(taken(withKey('"pools":[]')).pools.length).toBe(0);
+  });
+
   test("a long value, of which 80 bytes are shown", () => {
     const line = refusalOf('{"pool":"' + "y".repeat(100000) + '"}');
     expect(line.startsWith('pool is "' + "y".repeat(80) + '...", allowed: ')).toBe(true, line);
@@ -197,9 +222,9 @@ describe("a configuration is refused", () => {
 
   test("for a key near to none, with all of them", () => {
     const line = refusalOf(withKey('"models":{}'));
-    expect(line.startsWith("models is not a known key, allowed: pool, routingStrategy, ")).toBe(
-      true,
-    );
+    expect(
+      line.startsWith("models is not a known key, allowed: pool, pools, routingStrategy, "),
+    ).toBe(true);
     expect(line.endsWith(", defaultCapacityTokens")).toBe(true);
     expect(refusalOf('{"":1}').startsWith('"" is not a known key, ')).toBe(true);
     expect(refusalOf('{"\\n":1}').startsWith("\\x0a is not a known key, ")).toBe(true);
