@@ -49,17 +49,17 @@ const CONFIRMABLE_TOKENS: u32 = 64;
 const SHORTFALL_TOKENS: i32 = 512;
 
 export function onAnswerHeaders(stream: Stream, root: Root): void {
-  const pool = root.pool;
-  if (pool == null) return;
+  if (stream.pool == 0) return;
+  const pool = changetype<Pool>(stream.pool);
   if (stream.phase == Phase.Routed && stream.hold.isHeld) noteServer(stream, pool);
   // An answer of Envoy itself may come while the request is still held: nothing is decided then.
   if (root.config.debugHeaders && stream.phase >= Phase.Routed) showDecision(stream, pool);
 }
 
 /** Reads what came of the answer; `size` is this chunk's. */
-export function onAnswerBody(stream: Stream, root: Root, size: u32, isEnd: bool): void {
-  const pool = root.pool;
-  if (pool == null || !stream.hold.isHeld) return;
+export function onAnswerBody(stream: Stream, size: u32, isEnd: bool): void {
+  if (!stream.hold.isHeld) return;
+  const pool = changetype<Pool>(stream.pool);
   if (stream.readsAnswer) readAnswer(stream, size);
   if (size > 0 && !stream.hasFirstByte && isFirstToken(stream)) noteFirstByte(stream, pool);
   if (isEnd) finishAnswer(stream, pool, true);

@@ -76,6 +76,15 @@ export const DECISIONS_KEPT: u32 = 8;
 /** While the allow flag looks missing, one request in so many is held, to see whether it came. */
 export const STALL_PROBE_EVERY: u32 = 100;
 
+/**
+ * A new VM holds requests for so long, from its configuration on, until its pools' first tables
+ * have come: without one an alias would reach a pod unrewritten. A poll takes some 10 ms.
+ */
+export const FIRST_TABLE_MS: f64 = 1000;
+
+/** What a shed request is told to wait, at most. */
+export const RETRY_AFTER_SECONDS_MAX: f64 = 60;
+
 /** A first byte is overdue when its request is older than factor × predicted + slack. */
 export const OVERDUE_FACTOR: f64 = 3;
 export const OVERDUE_SLACK_MS: f64 = 1000;

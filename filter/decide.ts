@@ -5,9 +5,13 @@ import {
   OVERDUE_FACTOR,
   OVERDUE_SLACK_MS,
   REPEAT_JOURNAL_STEPS,
+  RETRY_AFTER_SECONDS_MAX,
 } from "./constants";
 import { HeaderMap, nowNs, setHeader } from "./host/calls";
 import { count, countDecision, Counter, isTimed, recordDecision } from "./metrics";
+import { refusal, sendRefusal } from "./models/local-reply";
+import { resolution } from "./models/resolve";
+import { Criticality } from "./models/section";
 import { fallBack, Reason } from "./pick/reason";
 import { pick, PickAnswer, PickQuery, rendezvous } from "./pick/pick";
 import { Pool } from "./pool";
@@ -28,13 +32,15 @@ const destination: usize = heap.alloc(2 * ADDRESS_BYTES_MAX + 2);
 let turn: u64 = 0;
 
 /**
- * Routes a stream. `given` is a reason that the prompt is not to be used, or UNDECIDED. Sets the
- * destination header, or leaves it absent so that the cluster's own policy decides.
+ * Routes a stream by its pool. `given` is a reason that the prompt is not to be used, or UNDECIDED.
+ * Sets the destination header, or leaves it absent so that the cluster's own policy decides. False:
+ * the request was answered instead, and must stop.
  */
-export function decide(stream: Stream, root: Root, given: i32, startNs: u64): void {
-  const pool = root.pool;
-  if (pool == null) return;
+export function decide(stream: Stream, root: Root, given: i32, startNs: u64): bool {
+  const pool = changetype<Pool>(stream.pool);
   const nowMs = <f64>startNs / 1e6;
+  // The model may have led to another pool than the headers.
+  pool.serve(nowMs);
   const reason = reasonBefore(stream, pool, root.config, given);
   stream.reason = reason;
   if (!fallBack(reason)) {
@@ -42,7 +48,7 @@ export function decide(stream: Stream, root: Root, given: i32, startNs: u64): vo
     setDeadline(stream, NEVER);
     pool.own.count(reason);
     countDecision(reason, true);
-    return;
+    return true;
   }
   const usesPrefix = reason == Reason.Cold;
   ask(stream, pool, nowMs, usesPrefix);
@@ -57,11 +63,45 @@ export function decide(stream: Stream, root: Root, given: i32, startNs: u64): vo
     memory.fill(query.depths, 0, <usize>endpoints.limit * 2);
   }
   pick(query, endpoints, pool.rates, root.config, answer);
+  if (stream.criticality == <u8>Criticality.Sheddable && isSaturated(root.config)) {
+    refusal.retryAfterSeconds = retryAfter(root.config);
+    refuse(stream, Reason.Shed);
+    return false;
+  }
   if (usesPrefix) stream.reason = reasonAfter();
   take(stream, root, pool, nowMs);
   if (usesPrefix && stream.kind != RequestKind.Embeddings) insert(stream, pool, nowMs);
   setDestination(root, pool);
   note(stream, pool, nowMs, startNs);
+  return true;
+}
+
+/** Answers the request in a pod's place; nothing follows it any more. */
+export function refuse(stream: Stream, reason: Reason): void {
+  endHere(stream, reason);
+  sendRefusal(reason, stream.kind);
+  refusal.retryAfterSeconds = 0;
+}
+
+/** The filter answers this request itself: it is counted, and no pod's. */
+export function endHere(stream: Stream, reason: Reason): void {
+  stream.phase = Phase.Passed;
+  stream.reason = reason;
+  stream.isWaiting = false;
+  setDeadline(stream, NEVER);
+  changetype<Pool>(stream.pool).own.count(reason);
+  countDecision(reason, false);
+}
+
+/** Every pod's first token is too far away. */
+function isSaturated(config: Config): bool {
+  return answer.leastDelay * 1e3 > config.saturationMs;
+}
+
+/** Seconds until the least loaded pod may be below the bound again, if nothing more comes. */
+function retryAfter(config: Config): u32 {
+  const seconds = Math.ceil(answer.leastDelay - config.saturationMs * 1e-3);
+  return <u32>Math.min(Math.max(seconds, 1), RETRY_AFTER_SECONDS_MAX);
 }
 
 /** The reason as far as it is known before the pick; Cold stands for "the prompt decides". */
@@ -94,7 +134,9 @@ function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
   query.tieSeed = rendezvous(turn, 0);
   query.maxOutputTokens = stream.kind == RequestKind.Embeddings ? 1 : 0;
   query.promptTokens = 0;
+  query.adapterBits = 0;
   if (stream.kind == 0) return;
+  query.adapterBits = resolution.adapterBits;
   const promptTokens = tokensOf(prompt, pool);
   query.promptTokens = promptTokens > 0 ? promptTokens : pool.rates.promptTokens;
   if (promptTokens > 0) pool.rates.learnPrompt(promptTokens);

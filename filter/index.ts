@@ -37,8 +37,7 @@ export function proxy_on_tick(rootContextId: u32): void {
   if (root == null) return;
   const atMs = nowMs();
   stream.tickStreams(rootContextId, atMs);
-  const pool = root.pool;
-  if (pool != null) pool.tick(atMs, TICK_PERIOD_MS);
+  for (let i = 0; i < root.pools.length; i++) unchecked(root.pools[i]).tick(atMs, TICK_PERIOD_MS);
   showPools(atMs);
   flushMetrics();
   if (atMs - collectedMs < COLLECT_EVERY_MS) return;
@@ -56,8 +55,10 @@ export function proxy_on_http_call_response(
 ): void {
   const root = findRoot(rootContextId);
   if (root == null) return;
-  const pool = root.pool;
-  if (pool != null) pool.sync.onAnswer(pool, call, headers, bodyBytes, nowMs());
+  for (let i = 0; i < root.pools.length; i++) {
+    const pool = unchecked(root.pools[i]);
+    if (pool.sync.onAnswer(pool, call, headers, bodyBytes, nowMs())) return;
+  }
 }
 
 export function proxy_on_request_headers(contextId: u32, headers: u32, isEnd: u32): u32 {

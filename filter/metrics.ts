@@ -6,19 +6,23 @@ import { REASON_NAMES, REASONS } from "./pick/reason";
 /** Numbers of the counters in the list; those of the reasons come first, in their order. */
 export const enum Counter {
   /** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
-  PromptTokens = 11,
-  MatchedTokens = 12,
+  PromptTokens = 17,
+  MatchedTokens = 18,
   /** Answers whose pod had cached much less than was believed. */
-  Mispredictions = 13,
+  Mispredictions = 19,
   /** Decisions that set no destination. */
-  Fallbacks = 14,
+  Fallbacks = 20,
   /** Answers of the sidecar that were not sound, or did not come. */
-  SyncFailures = 15,
+  SyncFailures = 21,
   /** Journal segments of neighbours that were overwritten before they were read. */
-  Lapped = 16,
+  Lapped = 22,
+  /** Sections of models in load tables that were not sound. */
+  BadModels = 23,
+  /** Bodies whose model was rewritten. */
+  Rewritten = 24,
 }
 
-const COUNTERS: i32 = 17;
+const COUNTERS: i32 = 25;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -28,6 +32,8 @@ const NAMES: StaticArray<string> = [
   "fallbacks",
   "sync_failures",
   "journal_lapped",
+  "bad_models",
+  "rewritten",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
 /** What was counted since the last tick: a host call for each count would cost each request. */

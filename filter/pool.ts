@@ -9,6 +9,7 @@ import { Rates } from "./load/rates";
 import { CacheListener, readTable, TableHead } from "./load/table-reader";
 import { Sync } from "./load/sync";
 import { count, Counter } from "./metrics";
+import { ModelTable } from "./models/model-table";
 import { PromptState } from "./request/prompt-parser";
 import { PrefixIndex } from "./prefix/prefix-index";
 import { OwnHead } from "./share/head";
@@ -22,6 +23,7 @@ export class Pool implements CacheListener, RecordSink {
   readonly endpoints: Endpoints;
   readonly rates: Rates = new Rates();
   readonly table: TableHead = new TableHead();
+  readonly models: ModelTable = new ModelTable();
   readonly own: OwnHead;
   readonly neighbourhood: Neighbourhood;
   readonly sync: Sync;
@@ -124,6 +126,7 @@ export class Pool implements CacheListener, RecordSink {
     const key1 = this.table.key1;
     const hadKey = this.table.hasKey;
     readTable(at, receivedAtMs, this.table, this.endpoints, this);
+    if (!this.models.take(at, load<u32>(at, 8))) count(Counter.BadModels, 1);
     this.tableAtMs = receivedAtMs;
     const isNewKey = this.table.key0 != key0 || this.table.key1 != key1;
     if (hadKey && isNewKey) this.index.clear();

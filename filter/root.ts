@@ -1,6 +1,6 @@
-// Root contexts: one for each configuration that Envoy holds, each with its pool.
+// Root contexts: one for each configuration that Envoy holds, each with its pools.
 import { Config, configError, parseConfig } from "./config";
-import { STALL_PROBE_EVERY, TICK_PERIOD_MS } from "./constants";
+import { FIRST_TABLE_MS, STALL_PROBE_EVERY, TICK_PERIOD_MS } from "./constants";
 import { Bytes, utf8 } from "./host/bytes";
 import {
   BufferKind,
@@ -19,8 +19,11 @@ import { requestQuery } from "./request/classify";
 
 export class Root {
   config: Config = new Config();
-  pool: Pool | null = null;
+  /** `pool` first, then `pools`; empty before a configuration was taken. */
+  pools: Pool[] = [];
   destinationHeader: Bytes = new Bytes(0, 0);
+  /** The header that tells the model; without bytes where there is none. */
+  modelHeader: Bytes = new Bytes(0, 0);
   requestHeaders: HeaderQuery = new HeaderQuery([]);
   /** A body came while its headers were held: Envoy lets headers be held. */
   isAllowProven: bool = false;
@@ -29,6 +32,7 @@ export class Root {
   isClosed: bool = false;
   private isHolding: bool = true;
   private unheld: u32 = 0;
+  private startedMs: f64 = 0;
 
   constructor(readonly contextId: u32) {}
 
@@ -42,8 +46,11 @@ export class Root {
     }
     this.config = config;
     this.destinationHeader = utf8(config.destinationHeader);
-    this.requestHeaders = requestQuery(this.destinationHeader);
-    this.pool = poolFor(config);
+    this.modelHeader = utf8(config.modelHeader);
+    const objective = utf8(config.objectiveHeader);
+    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective);
+    this.pools = poolsFor(config);
+    this.startedMs = nowMs();
     setTickPeriod(TICK_PERIOD_MS);
     return true;
   }
@@ -57,17 +64,50 @@ export class Root {
     return true;
   }
 
+  /** A body can be of use: it decides the pod, or the model in it has to be looked at. */
+  wantsBodies(atMs: f64): bool {
+    if (this.modelHeader.size > 0 || this.awaitsTable(atMs)) return true;
+    for (let i = 0; i < this.pools.length; i++) {
+      const pool = unchecked(this.pools[i]);
+      if (pool.canDecide || pool.models.needsBodies) return true;
+    }
+    return false;
+  }
+
+  /** Bodies that cannot be read may not pass. */
+  get needsBodies(): bool {
+    for (let i = 0; i < this.pools.length; i++) {
+      if (unchecked(this.pools[i]).models.needsBodies) return true;
+    }
+    return false;
+  }
+
+  /** Some pool sends names to other ones. */
+  get hasAliases(): bool {
+    for (let i = 0; i < this.pools.length; i++) {
+      if (unchecked(this.pools[i]).models.hasAliases) return true;
+    }
+    return false;
+  }
+
+  /** Some pool's first table may be about to come: until then its aliases are not known. */
+  awaitsTable(atMs: f64): bool {
+    if (atMs - this.startedMs >= FIRST_TABLE_MS) return false;
+    for (let i = 0; i < this.pools.length; i++) {
+      if (unchecked(this.pools[i]).tableAtMs == 0) return true;
+    }
+    return false;
+  }
+
   proveAllow(): void {
     if (this.isAllowProven) return;
     this.isAllowProven = true;
-    const pool = this.pool;
-    if (pool != null) pool.own.head.isAllowProven = true;
+    for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.isAllowProven = true;
   }
 
   /** A held request's body did not come in time. Said once. */
   noteStall(): void {
-    const pool = this.pool;
-    if (pool != null) pool.own.head.hasStalled = true;
+    for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.hasStalled = true;
     if (this.isHolding) logText(LogLevel.Warn, STALL_TEXT);
     this.isHolding = false;
   }
@@ -125,14 +165,24 @@ export function showPools(atMs: f64): void {
   showGauges(requests, ageMs);
 }
 
-function poolFor(config: Config): Pool {
+/** The pools of a configuration, in its order; a name that comes twice is one pool. */
+function poolsFor(config: Config): Pool[] {
+  const all = [poolFor(config.pool, config)];
+  for (let i = 0; i < config.pools.length; i++) {
+    const pool = poolFor(config.pools[i], config);
+    if (!all.includes(pool)) all.push(pool);
+  }
+  return all;
+}
+
+function poolFor(name: string, config: Config): Pool {
   for (let i = 0; i < pools.length; i++) {
     const pool = unchecked(pools[i]);
-    if (pool.name != config.pool) continue;
+    if (pool.name != name) continue;
     pool.configure(config);
     return pool;
   }
-  const pool = new Pool(config.pool, config, nowMs());
+  const pool = new Pool(name, config, nowMs());
   pools.push(pool);
   return pool;
 }

@@ -11,7 +11,7 @@ export const enum Phase {
   Held = 1,
   /** Decided; the answer is followed. */
   Routed = 2,
-  /** Not followed: Envoy's own policy decided. */
+  /** Not followed: Envoy's own policy decided, or the filter has answered. */
   Passed = 3,
 }
 
@@ -22,6 +22,8 @@ export class Stream {
   slot: u32;
   /** The root context that it belongs to (a Root); kept alive by the list of roots. */
   root: usize;
+  /** The pool that it was routed by (a Pool, never freed); 0 before its headers. */
+  pool: usize;
   phase: i32;
   reason: i32;
   kind: u8;
@@ -32,6 +34,13 @@ export class Stream {
   answerIsEvents: bool;
   hasFirstByte: bool;
   isOverdue: bool;
+  /** All of the body is read; the request waits for a pool's first table. */
+  isWaiting: bool;
+  /** Its headers have a content-length, and the objective's. */
+  hasLength: bool;
+  hasObjective: bool;
+  /** How much it may be made to wait (Criticality). */
+  criticality: u8;
   /** A hit was predicted and the answer may confirm it. */
   hasPrediction: bool;
   status: u16;

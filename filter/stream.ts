@@ -1,24 +1,25 @@
 // The state machine of one HTTP stream; the only file that knows the order of Envoy's callbacks.
 import { finishAnswer, markOverdue, onAnswerBody, onAnswerHeaders } from "./answer";
 import { BODY_READ_BYTES } from "./constants";
-import { decide, DRAIN_STEP_MS, UNDECIDED } from "./decide";
-import {
-  BufferKind,
-  continueRequest,
-  getBuffer,
-  HeaderMap,
-  nowNs,
-  removeHeader,
-  resultAt,
-  resultSize,
-  setEffectiveContext,
-} from "./host/calls";
+import { decide, DRAIN_STEP_MS, endHere, refuse } from "./decide";
+import { Bytes } from "./host/bytes";
+import { continueRequest, HeaderMap, nowNs, removeHeader, setEffectiveContext } from "./host/calls";
 import { countDecision } from "./metrics";
+import { sendModelList } from "./models/local-reply";
+import { Criticality } from "./models/section";
 import { Reason } from "./pick/reason";
 import { Pool } from "./pool";
-import { kindToHold, namesDestination } from "./request/classify";
-import { ParseStatus, RequestKind } from "./request/prompt-parser";
+import {
+  asksForModels,
+  encodedKind,
+  hasLength,
+  hasObjective,
+  kindToHold,
+  namesDestination,
+  namesModel,
+} from "./request/classify";
 import { allRoots, dropClosedRoots, findRoot, Root } from "./root";
+import { beginBody, criticality, readBody, routePrompt } from "./route-prompt";
 import {
   closeStream,
   findStream,
@@ -55,22 +56,32 @@ export function onRequestHeaders(contextId: u32, isEnd: bool): Action {
   const headers = root.requestHeaders;
   headers.read(HeaderMap.Request);
   const kind = isEnd ? <u8>0 : kindToHold(headers);
-  // First on every path: only this filter names a destination.
+  const encoded = isEnd ? <u8>0 : encodedKind(headers);
+  const isForList = asksForModels(headers);
+  stream.hasLength = hasLength(headers);
+  stream.hasObjective = hasObjective(headers);
+  // First on every path: only this filter names a destination, and the model.
   if (namesDestination(headers)) removeHeader(HeaderMap.Request, root.destinationHeader);
-  const pool = root.pool;
-  if (pool == null) return Action.Continue;
+  if (namesModel(headers)) removeHeader(HeaderMap.Request, root.modelHeader);
+  if (root.pools.length == 0) return Action.Continue;
+  const pool = unchecked(root.pools[0]);
+  stream.pool = changetype<usize>(pool);
   const startNs = nowNs();
-  pool.serve(<f64>startNs / 1e6);
-  stream.kind = kind;
-  if (stream.kind == 0 || !pool.canDecide || !root.mayHold()) {
-    const isUnheld = stream.kind != 0 && pool.canDecide;
-    stream.kind = 0;
-    decide(stream, root, isUnheld ? Reason.Stalled : Reason.NoPrompt, startNs);
-    return Action.Continue;
+  const atMs = <f64>startNs / 1e6;
+  pool.serve(atMs);
+  if (isForList && answerModelList(stream, root)) return Action.Pause;
+  if (encoded != 0 && root.needsBodies) {
+    stream.kind = encoded;
+    refuse(stream, Reason.Encoded);
+    return Action.Pause;
   }
-  stream.prompt.reset(<RequestKind>stream.kind, pool.table.key0, pool.table.key1);
+  if (kind == 0 || !root.wantsBodies(atMs))
+    return routeUnread(stream, root, Reason.NoPrompt, startNs);
+  if (!root.mayHold()) return routeUnread(stream, root, Reason.Stalled, startNs);
+  stream.kind = kind;
+  beginBody(stream, pool);
   stream.phase = Phase.Held;
-  stream.heldAtMs = <f64>startNs / 1e6;
+  stream.heldAtMs = atMs;
   if (!root.isAllowProven) setDeadline(stream, stream.heldAtMs + <f64>root.config.stallGuardMs);
   return Action.Pause;
 }
@@ -79,6 +90,7 @@ export function onRequestHeaders(contextId: u32, isEnd: bool): Action {
 export function onRequestBody(contextId: u32, size: u32, isEnd: bool): Action {
   const stream = findStream(contextId);
   if (stream == null || stream.phase != Phase.Held) return Action.Continue;
+  if (stream.isWaiting) return Action.Pause;
   const root = rootOf(stream);
   root.proveAllow();
   stream.bodySeen = size;
@@ -87,10 +99,7 @@ export function onRequestBody(contextId: u32, size: u32, isEnd: bool): Action {
   if (!isEnd && size < sizeMax && size - stream.bodyRead < BODY_READ_BYTES) return Action.Pause;
   const startNs = nowNs();
   const isTooLong = readBody(stream, size, sizeMax);
-  if (isEnd || isTooLong) {
-    decideByPrompt(stream, root, startNs, !isTooLong);
-    return Action.Continue;
-  }
+  if (isEnd || isTooLong) return onBodyRead(stream, root, startNs, isEnd);
   stream.busyNs += nowNs() - startNs;
   return Action.Pause;
 }
@@ -98,30 +107,28 @@ export function onRequestBody(contextId: u32, size: u32, isEnd: bool): Action {
 /** With trailers the end never comes with the body. */
 export function onRequestTrailers(contextId: u32): Action {
   const stream = findStream(contextId);
-  if (stream != null && stream.phase == Phase.Held) {
-    const root = rootOf(stream);
-    const startNs = nowNs();
-    readBody(stream, stream.bodySeen, root.config.maxBodyBytes);
-    decideByPrompt(stream, root, startNs, true);
-  }
-  return Action.Continue;
+  if (stream == null || stream.phase != Phase.Held) return Action.Continue;
+  const root = rootOf(stream);
+  const startNs = nowNs();
+  readBody(stream, stream.bodySeen, root.config.maxBodyBytes);
+  return onBodyRead(stream, root, startNs, true);
 }
 
 export function onResponseHeaders(contextId: u32, isEnd: bool): void {
   const stream = findStream(contextId);
   if (stream == null) return;
   onAnswerHeaders(stream, rootOf(stream));
-  if (isEnd) onAnswerBody(stream, rootOf(stream), 0, true);
+  if (isEnd) onAnswerBody(stream, 0, true);
 }
 
 export function onResponseBody(contextId: u32, size: u32, isEnd: bool): void {
   const stream = findStream(contextId);
-  if (stream != null) onAnswerBody(stream, rootOf(stream), size, isEnd);
+  if (stream != null) onAnswerBody(stream, size, isEnd);
 }
 
 export function onResponseTrailers(contextId: u32): void {
   const stream = findStream(contextId);
-  if (stream != null) onAnswerBody(stream, rootOf(stream), 0, true);
+  if (stream != null) onAnswerBody(stream, 0, true);
 }
 
 /** The stream is over, in whatever way; what it still holds is given back. */
@@ -129,8 +136,7 @@ export function onStreamDelete(contextId: u32): void {
   const stream = findStream(contextId);
   if (stream == null) return;
   const root = rootOf(stream);
-  const pool = root.pool;
-  if (pool != null) finishAnswer(stream, pool, false);
+  if (stream.pool != 0) finishAnswer(stream, changetype<Pool>(stream.pool), false);
   closeStream(stream);
   root.streams -= 1;
   if (root.isClosed) dropClosedRoots();
@@ -142,10 +148,9 @@ export function tickStreams(rootContextId: u32, atMs: f64): void {
   while (slot >= 0) {
     const stream = streamAt(slot);
     const root = rootOf(stream);
-    const pool = root.pool;
-    if (pool == null) setDeadline(stream, Infinity);
+    if (stream.isWaiting) releaseWaiting(stream, root, rootContextId, atMs);
     else if (stream.phase == Phase.Held) releaseStalled(stream, root, rootContextId);
-    else lookAfter(stream, pool, atMs);
+    else lookAfter(stream, changetype<Pool>(stream.pool), atMs);
     slot = nextDue(<u32>slot + 1, atMs);
   }
 }
@@ -156,31 +161,57 @@ function passUnfollowed(): Action {
   for (let i = 0; i < roots.length; i++) {
     const name = unchecked(roots[i]).destinationHeader;
     if (name.size > 0) removeHeader(HeaderMap.Request, name);
+    const model = unchecked(roots[i]).modelHeader;
+    if (model.size > 0) removeHeader(HeaderMap.Request, model);
   }
   countDecision(Reason.Busy, true);
   return Action.Continue;
 }
 
-/** Reads what is new of the body; true when it is longer than what is held. */
-function readBody(stream: Stream, size: u32, sizeMax: u32): bool {
-  const end = min(size, sizeMax);
-  while (stream.bodyRead < end) {
-    const bytes = min(end - stream.bodyRead, BODY_READ_BYTES);
-    if (!getBuffer(BufferKind.RequestBody, stream.bodyRead, bytes)) break;
-    stream.prompt.feed(resultAt, resultSize);
-    stream.bodyRead += resultSize;
-  }
-  return size >= sizeMax;
+/** A request whose body tells nothing goes by load, or as the cluster's own policy decides. */
+function routeUnread(stream: Stream, root: Root, reason: Reason, startNs: u64): Action {
+  stream.kind = 0;
+  stream.criticality = criticality(stream, root, <u8>Criticality.Standard);
+  return decide(stream, root, reason, startNs) ? Action.Continue : Action.Pause;
 }
 
-/** `isWhole`: all of the body was read, so JSON that has not ended by now never does. */
-function decideByPrompt(stream: Stream, root: Root, startNs: u64, isWhole: bool): void {
-  const prompt = stream.prompt;
-  const status = prompt.finish();
-  stream.wantsStream = prompt.isStream;
-  const endsEarly = isWhole && status == ParseStatus.Partial && stream.bodyRead > 0;
-  const isBad = endsEarly || status == ParseStatus.Malformed || status == ParseStatus.TooDeep;
-  decide(stream, root, isBad ? Reason.BadJson : UNDECIDED, startNs);
+/** All of the body that is held has come: the request goes on, or waits for the first table. */
+function onBodyRead(stream: Stream, root: Root, startNs: u64, hasEnded: bool): Action {
+  // What is longer than the bound is not held on for a table: more of it would be held.
+  if (hasEnded && root.awaitsTable(<f64>startNs / 1e6)) {
+    stream.isWaiting = true;
+    setDeadline(stream, 0);
+    return Action.Pause;
+  }
+  return routePrompt(stream, root, startNs, hasEnded) ? Action.Continue : Action.Pause;
+}
+
+/** The first table has come, or will not in time: the body is read with the key that it brought. */
+function releaseWaiting(stream: Stream, root: Root, rootContextId: u32, atMs: f64): void {
+  if (root.awaitsTable(atMs)) return;
+  stream.isWaiting = false;
+  setDeadline(stream, Infinity);
+  setEffectiveContext(stream.contextId);
+  const pool = unchecked(root.pools[0]);
+  if (pool.table.hasKey) {
+    beginBody(stream, pool);
+    readBody(stream, stream.bodySeen, root.config.maxBodyBytes);
+  }
+  if (routePrompt(stream, root, nowNs(), true)) continueRequest();
+  setEffectiveContext(rootContextId);
+}
+
+/** The list of models, where the sidecar has given one; false: a pod is to answer. */
+function answerModelList(stream: Stream, root: Root): bool {
+  const lists: Bytes[] = [];
+  for (let i = 0; i < root.pools.length; i++) {
+    const models = root.pools[i].models;
+    if (models.listBytes > 0) lists.push(new Bytes(models.list, models.listBytes));
+  }
+  if (lists.length == 0) return false;
+  endHere(stream, Reason.ModelList);
+  sendModelList(lists);
+  return true;
 }
 
 /** The body did not come: the request goes on by load. What comes later changes nothing. */
@@ -191,9 +222,7 @@ function releaseStalled(stream: Stream, root: Root, rootContextId: u32): void {
   }
   root.noteStall();
   setEffectiveContext(stream.contextId);
-  stream.kind = 0;
-  decide(stream, root, Reason.Stalled, nowNs());
-  continueRequest();
+  if (routeUnread(stream, root, Reason.Stalled, nowNs()) == Action.Continue) continueRequest();
   setEffectiveContext(rootContextId);
 }
 

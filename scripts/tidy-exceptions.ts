@@ -57,6 +57,26 @@ export const TIDY_EXCEPTIONS: readonly Exception[] = [
     reason: RUN_IN_HOST,
   },
   {
+    path: "filter/route-prompt.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/models/resolve.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/models/rewrite.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
+    path: "filter/models/local-reply.ts",
+    rule: "spec",
+    reason: RUN_IN_HOST,
+  },
+  {
     path: "filter/host/imports.ts",
     rule: "spec",
     reason: "declarations only; tests/host/filter/imports.test.ts checks them",

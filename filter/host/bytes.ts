@@ -64,6 +64,16 @@ export class ByteWriter {
     store<u8>(this.at + this.size++, value);
   }
 
+  /** Four bytes, lowest first. */
+  word(value: u32): void {
+    if (this.capacity - this.size < 4) {
+      this.overflowed = true;
+      return;
+    }
+    store<u32>(this.at + this.size, value);
+    this.size += 4;
+  }
+
   /** A whole number in decimal. */
   integer(value: u64): void {
     let divisor: u64 = 1;

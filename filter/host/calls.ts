@@ -31,6 +31,7 @@ export const enum MetricKind {
 }
 
 const OK: u32 = 0;
+const NO_GRPC_STATUS: i32 = -1;
 /** WASI's number of the monotonic clock. */
 const MONOTONIC: u32 = 1;
 
@@ -115,6 +116,36 @@ export function getProperty(path: Bytes): bool {
 export function getBuffer(kind: BufferKind, start: u32, size: u32): bool {
   clearCells();
   return take(abi.proxy_get_buffer_bytes(kind, start, size, cells, cells + 4));
+}
+
+/**
+ * Takes `length` bytes off the front of a buffer and puts these in their place (`start` 0), or
+ * appends these (`start` at its end or beyond). Elsewhere the host refuses.
+ */
+export function setBuffer(kind: BufferKind, start: u32, length: u32, at: usize, size: u32): bool {
+  return abi.proxy_set_buffer_bytes(kind, start, length, at, size) == OK;
+}
+
+/** Answers a request in the upstream's place; the callback that does so must stop the request. */
+export function sendLocalResponse(
+  status: u32,
+  details: Bytes,
+  bodyAt: usize,
+  bodySize: u32,
+  pairsAt: usize,
+  pairsSize: u32,
+): bool {
+  const result = abi.proxy_send_local_response(
+    status,
+    details.at,
+    details.size,
+    bodyAt,
+    bodySize,
+    pairsAt,
+    pairsSize,
+    NO_GRPC_STATUS,
+  );
+  return result == OK;
 }
 
 export function getShared(keyAt: usize, keySize: u32): bool {

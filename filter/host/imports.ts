@@ -1,4 +1,4 @@
-// The raw ABI: proxy-runtime's declarations, and the one host function they lack. Nothing else of
+// The raw ABI: proxy-runtime's declarations, and the host functions they lack. Nothing else of
 // proxy-runtime is used: its runtime does not compile with a present AssemblyScript.
 export {
   proxy_log,
@@ -11,12 +11,23 @@ export {
   proxy_replace_header_map_value,
   proxy_remove_header_map_value,
   proxy_get_buffer_bytes,
+  proxy_send_local_response,
   proxy_http_call,
   proxy_define_metric,
   proxy_increment_metric,
   proxy_record_metric,
   proxy_set_effective_context,
 } from "@solo-io/proxy-runtime/assembly/imports";
+
+// @ts-ignore: decorator
+@external("env", "proxy_set_buffer_bytes")
+export declare function proxy_set_buffer_bytes(
+  kind: u32,
+  start: u32,
+  length: u32,
+  at: usize,
+  size: u32,
+): u32;
 
 /**
  * Envoy offers these parts of WASI: a clock that never goes back, which the ABI's own is not, and

@@ -18,6 +18,8 @@ export class Endpoint {
   mayBePicked: bool;
   /** The pod's own word, or 200 hits predicted and none seen: its cache matches nothing. */
   isCacheOff: bool;
+  /** It holds as many LoRA adapters as it may. */
+  isAtAdapterLimit: bool;
   addressSize: u8;
   epoch: u32;
   waiting: u32;

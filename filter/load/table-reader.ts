@@ -36,7 +36,9 @@ export function isSoundTable(table: usize, size: u32): bool {
   const rowBytes = <u32>load<u16>(table, 20);
   if (headerBytes < HEADER_BYTES_MIN || rowBytes < ROW_BYTES_MIN) return false;
   if (rowCount > ENDPOINTS_MAX) return false;
-  if (<u64>headerBytes + <u64>rowCount * rowBytes > <u64>size) return false;
+  // Behind the rows comes nothing but the models; what these are is looked at apart.
+  const end = <u64>headerBytes + <u64>rowCount * rowBytes;
+  if (load<u32>(table, 64) == 0 ? end != <u64>size : end > <u64>size) return false;
   return load<u32>(table, 12) == checksum(table + CHECKSUM_FROM, size - CHECKSUM_FROM);
 }
 
@@ -126,6 +128,7 @@ function readRow(
   const isUnconfirmed =
     endpoint.predictedHits >= UNCONFIRMED_HITS_MAX && endpoint.confirmedHits == 0;
   endpoint.isCacheOff = (flags & 2) != 0 || isUnconfirmed;
+  endpoint.isAtAdapterLimit = (flags & 4) != 0;
   if (epoch != 0 || !isSamePod) endpoint.epoch = epoch;
   endpoint.waiting = load<u32>(row, 12);
   endpoint.running = load<u32>(row, 16);

@@ -53,6 +53,24 @@ export function pressureDelay(
   return (alpha * share * outputTokens * secondsPerOutputToken) / Math.max(running, 1);
 }
 
+/**
+ * What a LoRA adapter costs on a pod: nothing where it is held. Else the time to load it, and where
+ * no slot is free also the wait for one: a slot is given back when the answers that use its adapter
+ * end, so about as long as one answer of `outputTokens`.
+ */
+// @ts-ignore: decorator
+@inline
+export function adapterDelay(
+  isHeld: bool,
+  isAtLimit: bool,
+  loadSeconds: f64,
+  outputTokens: f64,
+  secondsPerOutputToken: f64,
+): f64 {
+  if (isHeld) return 0;
+  return loadSeconds + (isAtLimit ? outputTokens * secondsPerOutputToken : 0);
+}
+
 /** Our own prefill, and that `alpha` of it stalls each of `inFlight` others. */
 // @ts-ignore: decorator
 @inline

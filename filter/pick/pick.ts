@@ -3,7 +3,15 @@ import { ENDPOINTS_MAX } from "../constants";
 import { Config } from "../config";
 import { Endpoint, Endpoints, MISSING } from "../load/endpoint";
 import { Rates } from "../load/rates";
-import { decodeDelay, prefillDelay, pressureDelay, queueDelay, spaceDelay } from "./delay";
+import { hasEndpoint } from "../models/adapters";
+import {
+  adapterDelay,
+  decodeDelay,
+  prefillDelay,
+  pressureDelay,
+  queueDelay,
+  spaceDelay,
+} from "./delay";
 
 /** What is asked: the prompt, what each pod holds of it, and the hour. */
 export class PickQuery {
@@ -17,6 +25,8 @@ export class PickQuery {
   tokenEnds: usize = 0;
   /** Chooses among equals: the prompt's own hash, so that equal prompts meet. */
   tieSeed: u64 = 0;
+  /** The bitmap of the pods that hold the request's LoRA adapter; 0: it needs none. */
+  adapterBits: usize = 0;
 }
 
 /** What comes out. Endpoint numbers; -1 for none. */
@@ -25,6 +35,8 @@ export class PickAnswer {
   second: i32 = -1;
   /** Predicted seconds to the first token on the first, without the harm to others. */
   firstDelay: f64 = 0;
+  /** The least of these predicted seconds over all pods. */
+  leastDelay: f64 = 0;
   /** Tokens of the prompt that the first holds, and the most that any holds. */
   matchedTokens: f64 = 0;
   matchedTokensMax: f64 = 0;
@@ -52,6 +64,7 @@ export function pick(
       ? Math.min(rates.outputTokens, <f64>query.maxOutputTokens)
       : rates.outputTokens;
   let least = Infinity;
+  let leastDelay = Infinity;
   const count = endpoints.pickableCount;
   for (let i: u32 = 0; i < count; i++) {
     const number = endpoints.pickableAt(i);
@@ -61,8 +74,10 @@ export function pick(
     const cost = weigh(query, endpoint, matched, outputTokens, rates, config, number);
     store<f64>(costs + ((<usize>number) << 3), cost);
     least = Math.min(least, cost);
+    leastDelay = Math.min(leastDelay, load<f64>(delays + ((<usize>number) << 3)));
   }
   if (count == 0) return;
+  answer.leastDelay = leastDelay;
   choose(query, endpoints, least + config.slackMs * 1e-3, answer);
   answer.firstDelay = load<f64>(delays + ((<usize>answer.first) << 3));
   answer.matchedTokens = matchedTokens(query, endpoints.at(answer.first), answer.first);
@@ -105,6 +120,15 @@ function weigh(
   );
   let wait = queue + waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates, config);
   wait += endpoint.overdueMs(query.nowMs) * 1e-3;
+  if (query.adapterBits != 0) {
+    wait += adapterDelay(
+      hasEndpoint(query.adapterBits, number),
+      endpoint.isAtAdapterLimit,
+      config.adapterLoadMs * 1e-3,
+      rates.outputTokens,
+      rates.secondsPerOutputToken,
+    );
+  }
   store<f64>(delays + ((<usize>number) << 3), wait + own);
   store<u8>(clear + number, <u8>(unseen == 0 && wait == queue));
   return (

@@ -1,4 +1,4 @@
-// The closed list of outcomes of a decision, and the one place that holds the fail-open policy.
+// The closed list of outcomes of a request, and the one place that holds the fail-open policy.
 
 /** Why a request went where it went. Each is a counter; the names are in REASON_NAMES. */
 export const enum Reason {
@@ -24,9 +24,21 @@ export const enum Reason {
   NoEndpoint = 9,
   /** More streams at a time than the VM follows: Envoy's own policy decides. */
   Busy = 10,
+  /** No pool knows the model, and the pool declares its models: answered 404. */
+  UnknownModel = 11,
+  /** The body is longer than what is held, and its model must be rewritten: answered 413. */
+  TooLarge = 12,
+  /** The body is compressed where models must be read: answered 415. */
+  Encoded = 13,
+  /** Every pod is saturated and the request may be shed: answered 429. */
+  Shed = 14,
+  /** Envoy did not let the body be changed: answered 500. */
+  Unrewritten = 15,
+  /** The list of models, which the filter knows: answered 200. */
+  ModelList = 16,
 }
 
-export const REASONS: u32 = 11;
+export const REASONS: u32 = 17;
 
 /** Names in metrics, headers and reports, in the order of Reason. */
 export const REASON_NAMES: StaticArray<string> = [
@@ -41,12 +53,39 @@ export const REASON_NAMES: StaticArray<string> = [
   "fallback-no-table",
   "fallback-no-endpoint",
   "fallback-busy",
+  "unknown-model",
+  "too-large",
+  "encoded",
+  "shed",
+  "unrewritten",
+  "model-list",
 ];
 
 /**
  * The fail-open policy: may this request still be routed by load (true), or is no destination set,
- * so that the cluster's own policy decides (false)? Nothing is ever refused or held for longer.
+ * so that the cluster's own policy decides (false)? What the filter answers itself is below.
  */
 export function fallBack(reason: Reason): bool {
   return reason != Reason.NoTable && reason != Reason.NoEndpoint && reason != Reason.Busy;
+}
+
+/**
+ * The status that the filter answers with, 0 where the request goes on. Only what would reach a pod
+ * under a name that is not its own is refused, and what an operator has declared sheddable.
+ */
+export function refusalStatus(reason: Reason): u32 {
+  switch (reason) {
+    case Reason.UnknownModel:
+      return 404;
+    case Reason.TooLarge:
+      return 413;
+    case Reason.Encoded:
+      return 415;
+    case Reason.Shed:
+      return 429;
+    case Reason.Unrewritten:
+      return 500;
+    default:
+      return 0;
+  }
 }

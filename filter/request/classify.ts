@@ -10,10 +10,16 @@ const enum Name {
   ContentEncoding = 3,
   Upgrade = 4,
   Destination = 5,
+  ContentLength = 6,
+  Model = 7,
+  Objective = 8,
 }
 
-/** The headers that a request is judged by; `destination` is the one that only the filter sets. */
-export function requestQuery(destination: Bytes): HeaderQuery {
+/**
+ * The headers that a request is judged by; `destination` and `model` are those that only the filter
+ * sets, `objective` is the client's. One without a name is none.
+ */
+export function requestQuery(destination: Bytes, model: Bytes, objective: Bytes): HeaderQuery {
   return new HeaderQuery([
     utf8(":method"),
     utf8(":path"),
@@ -21,6 +27,9 @@ export function requestQuery(destination: Bytes): HeaderQuery {
     utf8("content-encoding"),
     utf8("upgrade"),
     destination,
+    utf8("content-length"),
+    model,
+    objective,
   ]);
 }
 
@@ -28,7 +37,33 @@ export function requestQuery(destination: Bytes): HeaderQuery {
 export function namesDestination(headers: HeaderQuery): bool {
   return headers.has(Name.Destination);
 }
+
+/** True where the client has set the header that names the model. */
+export function namesModel(headers: HeaderQuery): bool {
+  return headers.has(Name.Model);
+}
+
+export function hasLength(headers: HeaderQuery): bool {
+  return headers.has(Name.ContentLength);
+}
+
+export function hasObjective(headers: HeaderQuery): bool {
+  return headers.has(Name.Objective);
+}
+
+/** The objective's name, where there is one. */
+export function objectiveAt(headers: HeaderQuery): usize {
+  return headers.at(Name.Objective);
+}
+
+export function objectiveSize(headers: HeaderQuery): u32 {
+  return headers.size(Name.Objective);
+}
+
 const POST = utf8("POST");
+const GET = utf8("GET");
+const IDENTITY = utf8("identity");
+const MODELS_PATH = utf8("/v1/models");
 const JSON_TYPE = utf8("application/json");
 
 const PATHS: Bytes[] = [
@@ -53,22 +88,50 @@ const KINDS: StaticArray<u8> = [
  * hang, a compressed body cannot be read, and every other path carries no prompt that is known.
  */
 export function kindToHold(headers: HeaderQuery): u8 {
+  return isEncoded(headers) || headers.has(Name.Upgrade) ? 0 : kindOf(headers);
+}
+
+/** The kind of a request whose body has a prompt, but cannot be read: it is encoded. Else 0. */
+export function encodedKind(headers: HeaderQuery): u8 {
+  return isEncoded(headers) && !headers.has(Name.Upgrade) ? kindOf(headers) : 0;
+}
+
+/** True where a client asks for the list of models. */
+export function asksForModels(headers: HeaderQuery): bool {
+  const method = headers.at(Name.Method);
+  if (!sameBytes(method, headers.size(Name.Method), GET.at, GET.size)) return false;
+  const path = headers.at(Name.Path);
+  const size = sizeWithoutQuery(path, headers.size(Name.Path));
+  return sameBytes(path, size, MODELS_PATH.at, MODELS_PATH.size);
+}
+
+function isEncoded(headers: HeaderQuery): bool {
+  if (!headers.has(Name.ContentEncoding)) return false;
+  const at = headers.at(Name.ContentEncoding);
+  return !sameBytes(at, headers.size(Name.ContentEncoding), IDENTITY.at, IDENTITY.size);
+}
+
+function kindOf(headers: HeaderQuery): u8 {
   const method = headers.at(Name.Method);
   if (!sameBytes(method, headers.size(Name.Method), POST.at, POST.size)) return 0;
   const type = headers.at(Name.ContentType);
   if (!startsWithIgnoringCase(type, headers.size(Name.ContentType), JSON_TYPE)) return 0;
-  if (headers.has(Name.ContentEncoding) || headers.has(Name.Upgrade)) return 0;
   return kindOfPath(headers.at(Name.Path), headers.size(Name.Path));
 }
 
 function kindOfPath(at: usize, sizeWithQuery: u32): u8 {
-  let size: u32 = 0;
-  while (size < sizeWithQuery && load<u8>(at + size) != 0x3f) size += 1;
+  const size = sizeWithoutQuery(at, sizeWithQuery);
   for (let i = 0; i < PATHS.length; i++) {
     const path = unchecked(PATHS[i]);
     if (sameBytes(at, size, path.at, path.size)) return unchecked(KINDS[i]);
   }
   return 0;
+}
+
+function sizeWithoutQuery(at: usize, sizeWithQuery: u32): u32 {
+  let size: u32 = 0;
+  while (size < sizeWithQuery && load<u8>(at + size) != 0x3f) size += 1;
+  return size;
 }
 
 /** True where a media type is `type`, which is in lower case, with or without parameters. */

@@ -13,6 +13,9 @@ const TOOLS_CHECKPOINTS_MAX: u32 = 128;
 const SYSTEM_CHECKPOINTS_MAX: u32 = 160;
 const CHECKPOINTS_KEPT: u32 = TOOLS_CHECKPOINTS_MAX + SYSTEM_CHECKPOINTS_MAX + CHECKPOINTS_MAX;
 
+/** Longest name of a model that can be known, as in docs/table-format.md. */
+export const MODEL_NAME_BYTES_MAX: u32 = 256;
+
 /** Words that are compared have at most 11 bytes ("input_audio", "output_text"). */
 const WORD_BYTES_MAX: u32 = 16;
 
@@ -32,6 +35,8 @@ export class PromptDraft {
   /** The range of the body that holds the model's name with its quotes; 0, 0 when absent. */
   modelStart: u32;
   modelEnd: u32;
+  /** Decoded bytes of that name, of which `modelName` holds at most MODEL_NAME_BYTES_MAX. */
+  modelBytes: u32;
   /** The same for all requests of one conversation; 0 = there is no prompt. */
   conversationHash: u64;
   isStream: bool;
@@ -160,6 +165,24 @@ export class PromptDraft {
     if (kept < WORD_BYTES_MAX) memory.copy(this.word + kept, p, min(n, WORD_BYTES_MAX - kept));
   }
 
+  /** The decoded model's name, or its start. */
+  @inline get modelName(): usize {
+    return changetype<usize>(this) + NAME_AT;
+  }
+
+  /** Bytes of it that are kept. */
+  @inline get modelNameSize(): u32 {
+    return min(this.modelBytes, MODEL_NAME_BYTES_MAX);
+  }
+
+  /** Keeps the start of the model's name. */
+  keepName(p: usize, n: u32): void {
+    const kept = this.modelNameSize;
+    memory.copy(this.modelName + kept, p, min(n, MODEL_NAME_BYTES_MAX - kept));
+    // A name is no longer than its body, so this cannot overflow.
+    this.modelBytes += n;
+  }
+
   /** The hash of two hashes under this prompt's key. */
   mix(a: u64, b: u64): u64 {
     return mix(this.k0, this.k1, a, b);
@@ -175,6 +198,7 @@ const SECTION_BEFORE_AT: usize = (SECTION_AT + offsetof<TextSection>() + ALIGN) 
 const LISTS_AT: usize = (SECTION_BEFORE_AT + offsetof<TextSection>() + ALIGN) & ~ALIGN;
 const HASHES_AT: usize = (LISTS_AT + 3 * offsetof<CheckpointList>() + ALIGN) & ~ALIGN;
 const ENDS_AT: usize = HASHES_AT + 8 * CHECKPOINTS_KEPT;
+const NAME_AT: usize = ENDS_AT + 4 * CHECKPOINTS_KEPT;
 
 /** Memory that one prompt needs; its fields are only the start of it. */
-export const PROMPT_STATE_BYTES: usize = ENDS_AT + 4 * CHECKPOINTS_KEPT;
+export const PROMPT_STATE_BYTES: usize = NAME_AT + MODEL_NAME_BYTES_MAX;

@@ -133,7 +133,7 @@ export class PromptHandler extends JsonHandler {
   textBegin(ctx: usize): void {
     const draft = changetype<PromptDraft>(ctx);
     draft.textTarget = textTarget(draft);
-    if (draft.textTarget != TextTarget.Value) return;
+    if (!isValue(draft.textTarget)) return;
     if (draft.place != Place.Value) beginValue(draft);
     draft.value.textBegin();
     draft.wordBytes = 0;
@@ -149,6 +149,10 @@ export class PromptHandler extends JsonHandler {
         draft.value.text(p, n);
         draft.keepWord(p, n);
         return;
+      case TextTarget.Name:
+        draft.value.text(p, n);
+        draft.keepName(p, n);
+        return;
       case TextTarget.Count:
         draft.otherPromptsBytes += n;
         return;
@@ -159,7 +163,7 @@ export class PromptHandler extends JsonHandler {
 
   textEnd(ctx: usize): void {
     const draft = changetype<PromptDraft>(ctx);
-    if (draft.textTarget == TextTarget.Value) {
+    if (isValue(draft.textTarget)) {
       if (draft.value.textEnd()) endValue(draft);
     } else if (draft.textTarget == TextTarget.Section) endText(draft);
     draft.textTarget = TextTarget.None;
@@ -195,4 +199,10 @@ export class PromptHandler extends JsonHandler {
     beginValue(draft);
     if (draft.value.scalar(p, n)) endValue(draft);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function isValue(target: TextTarget): bool {
+  return target == TextTarget.Value || target == TextTarget.Name;
 }

@@ -57,10 +57,11 @@ export function endMessage(draft: PromptDraft): void {
   const content = draft.section.digest();
   const members = draft.messageTypeHash + draft.membersHash;
   const body = draft.mix(content, members);
-  if (draft.isUser && draft.firstUserHash == 0) draft.firstUserHash = body;
   draft.owner = Owner.None;
   draft.messageCount += 1;
   draft.chain = draft.mix(base, draft.mix(body, MESSAGE_END));
+  // With all that precedes it: a chat's system prompt is a message like others.
+  if (draft.isUser && draft.firstUserHash == 0) draft.firstUserHash = draft.chain;
   draft.messagesBytes += draft.section.position + draft.membersBytes;
   const end = draft.messagesBytes;
   if (draft.messages.isFar(end)) draft.messages.push(draft.chain, end);
@@ -70,9 +71,9 @@ export function endMessage(draft: PromptDraft): void {
 export function cutMessage(draft: PromptDraft): void {
   const base = beforeMessage(draft);
   const content = draft.section.digest();
-  if (draft.firstUserHash == 0) draft.firstUserHash = content;
   draft.owner = Owner.None;
   draft.chain = draft.mix(base, content);
+  if (draft.firstUserHash == 0) draft.firstUserHash = draft.chain;
   draft.messagesBytes += draft.section.position;
 }
 

@@ -29,6 +29,7 @@ export function clearTop(draft: PromptDraft): void {
     case TopKey.Model:
       draft.modelStart = 0;
       draft.modelEnd = 0;
+      draft.modelBytes = 0;
     default:
       if (draft.topKey >= TopKey.Model) setHash(draft, 0);
       return;

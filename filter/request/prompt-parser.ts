@@ -52,22 +52,39 @@ export class PromptState extends PromptDraft {
   }
 
   /**
-   * Builds the chain from what was scanned: of a body that was cut, from the prompt up to there.
-   * A body that is no JSON, or nests too deep, has no checkpoints.
+   * Ends the scan: of a body that was cut, the prompt is what came. From now on everything but the
+   * chain is known, so that the model can be set before it is built.
    */
-  finish(): ParseStatus {
+  close(): ParseStatus {
     if (this.isFinished) return this.status;
     this.isFinished = true;
-    if (this.modelEnd == 0) this.modelStart = 0;
+    if (this.modelEnd == 0) {
+      this.modelStart = 0;
+      this.modelBytes = 0;
+    }
     this.maxOutputTokens = leastLimit(this);
     this.endOpenSection();
     this.promptBytes =
       this.toolsBytes + this.systemBytes + this.messagesBytes + this.otherPromptsBytes;
     if (this.status > ParseStatus.Complete) return this.status;
-    const hasPrompt = this.promptBytes != 0 || this.messageCount != 0;
-    if (hasPrompt) this.buildChain();
+    if (this.hasPrompt) this.conversationHash = this.conversation();
     else if (this.status == ParseStatus.Complete) this.status = ParseStatus.NoPrompt;
     return this.status;
+  }
+
+  /** Between `close` and `build`: the pod will run this model instead of the one asked for. */
+  setModel(name: usize, size: u32): void {
+    const value = this.value;
+    value.begin(this.k0, this.k1);
+    value.textBegin();
+    value.text(name, size);
+    value.textEnd();
+    this.modelHash = max<u64>(value.hash, 1);
+  }
+
+  /** After `close`, once: builds the chain. A body that is no JSON, or nests too deep, has none. */
+  build(): void {
+    if (this.status <= ParseStatus.Complete && this.hasPrompt) this.buildChain();
   }
 
   /** The u64 hashes of the chain; hash i stands for everything before checkpoint i. */
@@ -78,6 +95,10 @@ export class PromptState extends PromptDraft {
   /** For each checkpoint the u32 bytes of prompt from the start of the chain up to it. */
   ends(): usize {
     return this.tools.ends;
+  }
+
+  private get hasPrompt(): bool {
+    return this.promptBytes != 0 || this.messageCount != 0;
   }
 
   private endOpenSection(): void {
@@ -101,7 +122,6 @@ export class PromptState extends PromptDraft {
       before = this.mix(before, this.systemHash);
     }
     this.messages.mixIn(this.k0, this.k1, before, 0);
-    this.conversationHash = this.conversation();
     this.joinLists();
   }
 

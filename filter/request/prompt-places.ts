@@ -42,6 +42,8 @@ export const enum TextTarget {
   None = 0,
   Section,
   Value,
+  /** The model's name: a value, whose start is kept as well. */
+  Name,
   /** Only its length counts: it belongs to a prompt after the first. */
   Count,
 }

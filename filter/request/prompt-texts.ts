@@ -56,7 +56,8 @@ function topTextTarget(draft: PromptDraft): TextTarget {
       return TextTarget.Section;
     case TopKey.Model:
       draft.modelStart = draft.scanner.consumed - 1;
-      return TextTarget.Value;
+      draft.modelBytes = 0;
+      return TextTarget.Name;
     default:
       return draft.topKey > TopKey.Model ? TextTarget.Value : TextTarget.None;
   }

@@ -96,6 +96,8 @@ export class FakeHost {
       proxy_replace_header_map_value: unused,
       proxy_remove_header_map_value: unused,
       proxy_get_buffer_bytes: () => NOT_FOUND,
+      proxy_set_buffer_bytes: () => NOT_FOUND,
+      proxy_send_local_response: unused,
       proxy_http_call: () => NOT_FOUND,
       proxy_define_metric: unused,
       proxy_increment_metric: unused,

@@ -150,6 +150,8 @@ for (const [title, request] of PATHS) {
 
   test(`nor where nothing can be decided: ${title}`, () => {
     const unready = new Gateway({ isStarted: false });
+    unready.sidecar.die();
+    unready.advance(1000);
     const empty = new Gateway({ pods: [] });
     for (const gateway of [unready, empty]) {
       const { stream } = gateway.send({ ...request, headers: FORGED });
@@ -217,6 +219,8 @@ test("without a hash key requests go by load", () => {
 
 test("before the first table no destination is set", () => {
   const gateway = new Gateway({ isStarted: false });
+  gateway.sidecar.die();
+  gateway.advance(1000);
   const result = gateway.send(QUESTION);
   assert.equal(result.destinationHeader, null);
   assert.equal(gateway.count("fallback-no-table"), 1);

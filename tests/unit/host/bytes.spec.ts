@@ -146,3 +146,14 @@ describe("a full writer", () => {
     }
   });
 });
+
+describe("a word", () => {
+  test("has its lowest byte first, or is left out where it does not fit", () => {
+    const writer = new ByteWriter(7);
+    writer.word(0x64636261);
+    expect(written(writer)).toBe("abcd");
+    writer.word(1);
+    expect(writer.overflowed).toBe(true);
+    expect(writer.size).toBe(4);
+  });
+});

@@ -313,6 +313,32 @@ describe("the cache of a pod", () => {
   });
 });
 
+describe("a pod at its adapter limit", () => {
+  test("says so by a flag of its row", () => {
+    const reader = new Reader();
+    const row = new Row(0, "a:1");
+    row.flags = 5;
+    reader.read([row]);
+    expect(reader.endpoints.at(0).isAtAdapterLimit).toBe(true);
+    expect(reader.endpoints.at(0).isCacheOff).toBe(false);
+    row.flags = 3;
+    reader.read([row]);
+    expect(reader.endpoints.at(0).isAtAdapterLimit).toBe(false);
+  });
+});
+
+describe("models behind the rows", () => {
+  test("are no reason to refuse the table, whatever they are", () => {
+    const bytes = readFixture("table-v1-models.bin");
+    expect(isSoundTable(bytes.dataStart, bytes.length)).toBe(true);
+    const reader = new Reader();
+    readTable(bytes.dataStart, NOW_MS, reader.head, reader.endpoints, reader.notes);
+    expect(reader.pickable()).toBe("0 7");
+    expect(reader.endpoints.at(7).isAtAdapterLimit).toBe(true);
+    expect(reader.endpoints.at(0).isAtAdapterLimit).toBe(false);
+  });
+});
+
 describe("requests in flight", () => {
   test("outlive the row that they were routed by", () => {
     const reader = new Reader();

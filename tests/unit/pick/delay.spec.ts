@@ -1,5 +1,6 @@
 // The terms of the marginal delay, each against numbers worked out by hand.
 import {
+  adapterDelay,
   decodeDelay,
   prefillDelay,
   pressureDelay,
@@ -48,6 +49,18 @@ describe("a nearly full cache", () => {
     expectNear(pressureDelay(0.95, 10, 300, 0.012, 0.1), 0.018);
     expectNear(pressureDelay(1, 10, 300, 0.012, 0.1), 0.036);
     expectNear(pressureDelay(1, 0, 300, 0.012, 0.1), 0.36);
+  });
+});
+
+describe("an adapter", () => {
+  test("costs nothing where it is held, however full the pod", () => {
+    expect(adapterDelay(true, false, 0.5, 300, 0.012)).toBe(0);
+    expect(adapterDelay(true, true, 0.5, 300, 0.012)).toBe(0);
+  });
+  test("costs its load elsewhere, and an answer's time more where no slot is free", () => {
+    expectNear(adapterDelay(false, false, 0.5, 300, 0.012), 0.5);
+    expectNear(adapterDelay(false, true, 0.5, 300, 0.012), 4.1);
+    expectNear(adapterDelay(false, true, 0, 100, 0.02), 2);
   });
 });
 

@@ -452,6 +452,55 @@ function fault(world: World): string {
   return "";
 }
 
+describe("a request for a LoRA adapter", () => {
+  test("goes to a pod that holds it, unless loading it elsewhere is sooner", () => {
+    const world = new World(4);
+    const held = new Uint8Array(128);
+    held[0] = 4;
+    world.query.adapterBits = held.dataStart;
+    expect(world.pick()).toBe(2);
+    expectNear(world.answer.firstDelay, 0.062);
+    // 0.5 s of load are 8,065 tokens of backlog, less what one in flight costs in other terms.
+    world.own(2, 1, 7000, 7000);
+    expect(world.pick()).toBe(2);
+    world.own(2, 1, 9000, 9000);
+    expect(world.pick()).not.toBe(2);
+    expectNear(world.answer.firstDelay, 0.562);
+    expect(world.answer.isClear).toBe(false);
+    world.query.adapterBits = 0;
+    world.pick();
+    expectNear(world.answer.firstDelay, 0.062);
+  });
+
+  test("avoids pods at their limit that do not hold it", () => {
+    const world = new World(3);
+    const held = new Uint8Array(128);
+    world.query.adapterBits = held.dataStart;
+    world.at(0).isAtAdapterLimit = true;
+    world.at(2).isAtAdapterLimit = true;
+    expect(world.pick()).toBe(1);
+    world.at(1).isAtAdapterLimit = true;
+    world.pick();
+    // An answer of 300 tokens at 12 ms, then the load, then the prefill.
+    expectNear(world.answer.firstDelay, 3.6 + 0.5 + 0.062);
+    held[0] = 1;
+    expect(world.pick()).toBe(0);
+  });
+});
+
+describe("the least delay", () => {
+  test("is that of the pod that answers first, whichever is picked", () => {
+    const world = new World(2);
+    world.own(0, 1, 1000, 1000);
+    world.holds(0, 9);
+    world.own(1, 30, 0, 30000);
+    // 0 waits 62 ms and computes 100 tokens; 1 computes all at once, but would stall 30 others.
+    expect(world.pick()).toBe(0);
+    expectNear(world.answer.firstDelay, 0.0682);
+    expectNear(world.answer.leastDelay, 0.062);
+  });
+});
+
 describe("random pools", () => {
   test("are picked from as the plain arithmetic says", () => {
     const random = new Random(2026);

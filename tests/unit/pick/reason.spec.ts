@@ -1,5 +1,11 @@
 // The closed list of outcomes: one name each, fit for a metric, and what each does to a request.
-import { fallBack, Reason, REASON_NAMES, REASONS } from "../../../filter/pick/reason";
+import {
+  fallBack,
+  Reason,
+  REASON_NAMES,
+  REASONS,
+  refusalStatus,
+} from "../../../filter/pick/reason";
 import { REASONS_ROOM } from "../../../filter/share/head";
 
 describe("reasons", () => {
@@ -9,7 +15,7 @@ describe("reasons", () => {
     for (let i = 0; i < REASON_NAMES.length; i++) names.add(REASON_NAMES[i]);
     expect(<u32>names.size).toBe(REASONS);
     // The last of the list: a reason that is added must move it.
-    expect(<u32>Reason.Busy + 1).toBe(REASONS);
+    expect(<u32>Reason.ModelList + 1).toBe(REASONS);
   });
 
   test("have names of lower-case letters and hyphens, as metrics and headers want them", () => {
@@ -35,6 +41,12 @@ describe("reasons", () => {
     expect(REASON_NAMES[Reason.NoTable]).toBe("fallback-no-table");
     expect(REASON_NAMES[Reason.NoEndpoint]).toBe("fallback-no-endpoint");
     expect(REASON_NAMES[Reason.Busy]).toBe("fallback-busy");
+    expect(REASON_NAMES[Reason.UnknownModel]).toBe("unknown-model");
+    expect(REASON_NAMES[Reason.TooLarge]).toBe("too-large");
+    expect(REASON_NAMES[Reason.Encoded]).toBe("encoded");
+    expect(REASON_NAMES[Reason.Shed]).toBe("shed");
+    expect(REASON_NAMES[Reason.Unrewritten]).toBe("unrewritten");
+    expect(REASON_NAMES[Reason.ModelList]).toBe("model-list");
   });
 
   test("have room in the head record", () => {
@@ -47,5 +59,14 @@ describe("reasons", () => {
       if (!fallBack(<Reason>reason)) passed += " " + REASON_NAMES[reason];
     }
     expect(passed).toBe(" fallback-no-table fallback-no-endpoint fallback-busy");
+  });
+
+  test("refuse by a status of their own, and all others never", () => {
+    let refused = "";
+    for (let reason: u32 = 0; reason < REASONS; reason++) {
+      const status = refusalStatus(<Reason>reason);
+      if (status != 0) refused += " " + status.toString() + " " + REASON_NAMES[reason];
+    }
+    expect(refused).toBe(" 404 unknown-model 413 too-large 415 encoded 429 shed 500 unrewritten");
   });
 });

@@ -1,7 +1,14 @@
 // Which requests are held for their body, one line a case.
 import {
+  asksForModels,
+  encodedKind,
+  hasLength,
+  hasObjective,
   kindToHold,
   namesDestination,
+  namesModel,
+  objectiveAt,
+  objectiveSize,
   requestQuery,
   startsWithIgnoringCase,
 } from "../../../filter/request/classify";
@@ -10,7 +17,7 @@ import { RequestKind } from "../../../filter/request/prompt-parser";
 import { utf8 } from "../../../filter/host/bytes";
 import { clearHost, setRequestHeader } from "../fake-host";
 
-const headers = requestQuery(utf8("x-to"));
+const headers = requestQuery(utf8("x-to"), utf8("x-model"), utf8("x-objective"));
 const JSON_TYPE = "application/json";
 const CHAT = "/v1/chat/completions";
 
@@ -33,6 +40,18 @@ function kindWith(name: string, value: string): u32 {
   kind("POST", CHAT);
   setRequestHeader(name, value);
   return held();
+}
+
+function encoded(path: string, name: string, value: string): u32 {
+  kind("POST", path);
+  setRequestHeader(name, value);
+  headers.read(HeaderMap.Request);
+  return encodedKind(headers);
+}
+
+function isForList(method: string, path: string): bool {
+  kind(method, path, "");
+  return asksForModels(headers);
 }
 
 function isType(value: string, type: string): bool {
@@ -89,9 +108,49 @@ describe("a request passes without its body being read", () => {
 
   test("when it is compressed or upgraded", () => {
     expect(kindWith("content-encoding", "gzip")).toBe(0);
-    expect(kindWith("content-encoding", "identity")).toBe(0);
     expect(kindWith("upgrade", "websocket")).toBe(0);
     expect(kindWith("x-other", "gzip")).toBe(RequestKind.Chat);
+  });
+});
+
+describe("a body that is encoded", () => {
+  test("is one that would be read, were it not", () => {
+    expect(encoded(CHAT, "content-encoding", "gzip")).toBe(RequestKind.Chat);
+    expect(encoded("/v1/messages", "content-encoding", "x")).toBe(RequestKind.Messages);
+    expect(encoded("/tokenize", "content-encoding", "gzip")).toBe(0);
+    expect(encoded(CHAT, "x-other", "gzip")).toBe(0);
+  });
+
+  test("is not one by the encoding that is none", () => {
+    expect(encoded(CHAT, "content-encoding", "identity")).toBe(0);
+    expect(kindWith("content-encoding", "identity")).toBe(RequestKind.Chat);
+  });
+});
+
+describe("the list of models", () => {
+  test("is asked for by this method and path only", () => {
+    expect(isForList("GET", "/v1/models")).toBe(true);
+    expect(isForList("GET", "/v1/models?a=/v1/x")).toBe(true);
+    expect(isForList("GET", "/v1/models/")).toBe(false);
+    expect(isForList("GET", "/v1/models/a")).toBe(false);
+    expect(isForList("GET", "/v1/model")).toBe(false);
+    expect(isForList("POST", "/v1/models")).toBe(false);
+    expect(isForList("HEAD", "/v1/models")).toBe(false);
+  });
+});
+
+describe("headers of the model and the objective", () => {
+  test("are seen by their names, and their absence too", () => {
+    kind("POST", CHAT);
+    expect(namesModel(headers) || hasObjective(headers) || hasLength(headers)).toBe(false);
+    kindWith("x-model", "a");
+    expect(namesModel(headers)).toBe(true);
+    kindWith("content-length", "3");
+    expect(hasLength(headers)).toBe(true);
+    kindWith("x-objective", "batch");
+    expect(hasObjective(headers)).toBe(true);
+    const name = String.UTF8.decodeUnsafe(objectiveAt(headers), objectiveSize(headers));
+    expect(name).toBe("batch");
   });
 });
 

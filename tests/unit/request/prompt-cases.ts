@@ -26,7 +26,8 @@ export function parseBytes(
   state.feed(p, first);
   state.feed(p + first, second - first);
   state.feed(p + second, bytes.byteLength - second);
-  const status = state.finish();
+  const status = state.close();
+  state.build();
   expect(load<u64>(changetype<usize>(state) + PROMPT_STATE_BYTES)).toBe(GUARD);
   return status;
 }

@@ -1,7 +1,11 @@
 // The memory of a prompt: its parts lie one behind the other and none reaches into the next.
 import { CHECKPOINTS_MAX, CheckpointList } from "../../../filter/prefix/checkpoints";
 import { JsonScanner } from "../../../filter/request/json-scanner";
-import { PROMPT_STATE_BYTES, PromptDraft } from "../../../filter/request/prompt-draft";
+import {
+  MODEL_NAME_BYTES_MAX,
+  PROMPT_STATE_BYTES,
+  PromptDraft,
+} from "../../../filter/request/prompt-draft";
 import { RequestKind } from "../../../filter/request/prompt-keys";
 import { STRUCTURAL_HASH_BYTES } from "../../../filter/request/structural-hash";
 import { TextSection } from "../../../filter/request/text-section";
@@ -50,7 +54,8 @@ describe("the memory of a prompt", () => {
     expect(state.system.ends).toBe(state.tools.ends + 4 * tools);
     expect(state.messages.ends).toBe(state.system.ends + 4 * system);
     const end = state.messages.ends + 4 * <usize>CHECKPOINTS_MAX;
-    expect(end).toBe(start + PROMPT_STATE_BYTES);
+    expect(state.modelName).toBe(end);
+    expect(end + MODEL_NAME_BYTES_MAX).toBe(start + PROMPT_STATE_BYTES);
   });
 
   test("keeps the first 16 bytes of a word, and its length", () => {

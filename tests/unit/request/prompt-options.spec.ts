@@ -89,7 +89,57 @@ describe("the model", () => {
   });
 });
 
+/** The decoded name that is kept. */
+function nameKept(body: string): string {
+  chat(body);
+  return String.UTF8.decodeUnsafe(state.modelName, state.modelNameSize);
+}
+
+/** The last hash of a chat's chain, with another model set before it is built. */
+function lastHash(body: string, model: string): u64 {
+  const bytes = String.UTF8.encode(body);
+  state.reset(RequestKind.Chat, 1, 2);
+  state.feed(changetype<usize>(bytes), bytes.byteLength);
+  state.close();
+  const name = String.UTF8.encode(model);
+  if (model.length > 0) state.setModel(changetype<usize>(name), name.byteLength);
+  state.build();
+  return load<u64>(state.hashes() + ((<usize>(state.checkpointCount - 1)) << 3));
+}
+
+describe("the model's name", () => {
+  test("is kept decoded, that of the last key", () => {
+    expect(nameKept('{"model":"a\\/b \\u00e9","messages":[]}')).toBe("a/b \u00e9");
+    expect(nameKept('{"model":"long","messages":[],"model":"s"}')).toBe("s");
+    expect(nameKept('{"model":""}')).toBe("");
+    expect(nameKept('{"model":"x","model":7}')).toBe("");
+    expect(nameKept('{"model":"cut')).toBe("");
+  });
+
+  test("is kept up to 256 bytes, and its whole length is known", () => {
+    expect(nameKept('{"model":"' + "x".repeat(256) + '"}')).toBe("x".repeat(256));
+    expect(state.modelBytes).toBe(256);
+    expect(nameKept('{"model":"' + "y".repeat(5000) + '"}')).toBe("y".repeat(256));
+    expect(state.modelBytes).toBe(5000);
+  });
+
+  test("of another model makes the chain that a direct request for it has", () => {
+    const body = '"messages":[' + USER + "]}";
+    const direct = lastHash('{"model":"b",' + body, "");
+    expect(lastHash('{"model":"a",' + body, "b")).toBe(direct);
+    expect(lastHash('{"model":"a",' + body, "")).not.toBe(direct);
+    expect(lastHash("{" + body, "b")).toBe(direct);
+  });
+});
+
 describe("the conversation", () => {
+  test("is another with another system prompt in the messages", () => {
+    const question = message("user", "q");
+    const a = conversation('{"messages":[' + message("system", "s1") + "," + question + "]}");
+    const b = conversation('{"messages":[' + message("system", "s2") + "," + question + "]}");
+    expect(a).not.toBe(b);
+  });
+
   test("is the cache key, else the user, whatever the messages", () => {
     const a = conversation('{"prompt_cache_key":"k","user":"u","messages":[' + USER + "]}");
     expect(

@@ -28,7 +28,7 @@ describe("a string", () => {
     expect(atTop(RequestKind.Chat, TopKey.Messages)).toBe(TextTarget.None);
     expect(atTop(RequestKind.Chat, TopKey.Other)).toBe(TextTarget.None);
     expect(atTop(RequestKind.Chat, TopKey.MaxTokens)).toBe(TextTarget.None);
-    expect(atTop(RequestKind.Chat, TopKey.Model)).toBe(TextTarget.Value);
+    expect(atTop(RequestKind.Chat, TopKey.Model)).toBe(TextTarget.Name);
     expect(atTop(RequestKind.Chat, TopKey.Documents)).toBe(TextTarget.Value);
   });
 

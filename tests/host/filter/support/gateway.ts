@@ -17,6 +17,7 @@ import {
 } from "../../../../simulator/host/index.js";
 import { randomFrom } from "./random.js";
 import { FakeSidecar, makePods } from "./sidecar.js";
+import type { ModelsSpec } from "./models-section.js";
 import type { PodRow, Report } from "./wire.js";
 
 /** The filter's own period, as it asks for it. */
@@ -43,6 +44,10 @@ export interface GatewayOptions {
   /** Besides the pool, and debugHeaders, which are on. */
   config?: Record<string, unknown>;
   allowOnHeadersStopIteration?: boolean;
+  /** What the pool's table says of models. */
+  models?: ModelsSpec;
+  /** Further pools of the sidecar, each with its pods and models. */
+  pools?: Record<string, { pods: PodRow[]; models?: ModelsSpec }>;
   /** False: the test lets time pass by itself; else a table is there. */
   isStarted?: boolean;
   /** Another gateway of the same sidecar and clock. */
@@ -89,6 +94,11 @@ export class Gateway {
     if (beside === undefined) {
       const pods = options.pods ?? 3;
       this.sidecar.pools.set(POOL, typeof pods === "number" ? makePods(pods) : pods);
+      if (options.models !== undefined) this.sidecar.models.set(POOL, options.models);
+      for (const [name, pool] of Object.entries(options.pools ?? {})) {
+        this.sidecar.pools.set(name, pool.pods);
+        if (pool.models !== undefined) this.sidecar.models.set(name, pool.models);
+      }
     }
     for (let i = 0; i < (options.vms ?? 1); i++) this.addVm();
     if (options.isStarted !== false) this.advance(3 * TICK_MS);

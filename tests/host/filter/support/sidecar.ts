@@ -1,5 +1,6 @@
 // Plays the sidecar: answers the polls of one gateway's VMs, and can be down, slow or wrong.
 import type { HttpCall } from "../../../../simulator/host/index.js";
+import { encodeModels, type ModelsSpec } from "./models-section.js";
 import {
   decodeReport,
   encodeAnswer,
@@ -38,6 +39,8 @@ export class FakeSidecar {
   /** By pool name; a test changes the rows as it likes. */
   readonly pools = new Map<string, PodRow[]>();
   readonly strategies = new Map<string, TableSpec["strategy"]>();
+  /** By pool name: what its table says of models. */
+  readonly models = new Map<string, ModelsSpec>();
   readonly polls: Poll[] = [];
   hashKey: Uint8Array | null = HASH_KEY;
   incarnation = 1n;
@@ -84,12 +87,14 @@ export class FakeSidecar {
 
   /** The table as it is now. */
   table(pool: string): Buffer {
+    const models = this.models.get(pool);
     return encodeTable({
       rows: this.pools.get(pool) ?? [],
       strategy: this.strategies.get(pool) ?? null,
       hashKey: this.hashKey,
       incarnation: this.incarnation,
       sequence: ++this.sequence,
+      models: models === undefined ? undefined : encodeModels(models),
     });
   }
 

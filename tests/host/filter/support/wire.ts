@@ -1,5 +1,6 @@
 // The sidecar's end of /v1/sync as docs/table-format.md has it: a small encoder and decoder that
 // share no code with the filter or the sidecar.
+import { fnv1a } from "./models-section.js";
 
 export const MISSING = 0xffffffff;
 
@@ -9,6 +10,7 @@ export interface PodRow {
   address: string;
   mayBePicked?: boolean;
   isCacheOff?: boolean;
+  isAtAdapterLimit?: boolean;
   epoch?: number;
   /** 0 when absent: scraped as the table is made. Null: never scraped. */
   ageMs?: number | null;
@@ -26,6 +28,8 @@ export interface TableSpec {
   incarnation?: bigint;
   sequence?: bigint;
   version?: number;
+  /** The models section, as its bytes. */
+  models?: Buffer | undefined;
 }
 
 const HEADER_BYTES = 72;
@@ -33,7 +37,9 @@ const ROW_BYTES = 112;
 const STRATEGIES = { DEFAULT: 1, PREFIX_CACHE: 2 } as const;
 
 export function encodeTable(spec: TableSpec): Buffer {
-  const table = Buffer.alloc(HEADER_BYTES + spec.rows.length * ROW_BYTES);
+  const models = spec.models ?? Buffer.alloc(0);
+  const modelsAt = HEADER_BYTES + spec.rows.length * ROW_BYTES;
+  const table = Buffer.concat([Buffer.alloc(modelsAt), models]);
   table.write("WRT1", 0, "latin1");
   table.writeUInt16LE(spec.version ?? 1, 4);
   table.writeUInt16LE(HEADER_BYTES, 6);
@@ -45,6 +51,10 @@ export function encodeTable(spec: TableSpec): Buffer {
   if (spec.hashKey !== null) table.set(spec.hashKey, 24);
   table.writeBigUInt64LE(spec.incarnation ?? 1n, 40);
   table.writeBigUInt64LE(spec.sequence ?? 1n, 48);
+  if (models.length > 0) {
+    table.writeUInt32LE(modelsAt, 64);
+    table.writeUInt32LE(models.length, 68);
+  }
   spec.rows.forEach((row, i) => encodeRow(row, table, HEADER_BYTES + i * ROW_BYTES));
   return seal(table);
 }
@@ -52,6 +62,7 @@ export function encodeTable(spec: TableSpec): Buffer {
 function encodeRow(row: PodRow, table: Buffer, at: number): void {
   table.writeUInt16LE(row.number, at);
   table[at + 2] = ((row.mayBePicked ?? true) ? 1 : 0) | (row.isCacheOff === true ? 2 : 0);
+  if (row.isAtAdapterLimit === true) table[at + 2]! |= 4;
   table[at + 3] = row.address.length;
   table.writeUInt32LE(row.epoch ?? 1, at + 4);
   table.writeUInt32LE(row.ageMs === undefined ? 0 : (row.ageMs ?? MISSING), at + 8);
@@ -65,11 +76,7 @@ function encodeRow(row: PodRow, table: Buffer, at: number): void {
 
 /** Writes the checksum that fits the table's words. */
 export function seal(table: Buffer): Buffer {
-  let hash = 2166136261n;
-  for (let at = 16; at < table.length; at += 4) {
-    hash = ((hash ^ BigInt(table.readUInt32LE(at))) * 16777619n) & 0xffffffffn;
-  }
-  table.writeUInt32LE(Number(hash), 12);
+  table.writeUInt32LE(fnv1a(table.subarray(16)), 12);
   return table;
 }
 

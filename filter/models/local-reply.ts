@@ -1,0 +1,192 @@
+// Answers that the filter gives itself: refusals in the error shape of the client's API, and the
+// list of models. Nothing is allocated for a refusal.
+import { Bytes, ByteWriter, utf8 } from "../host/bytes";
+import { sendLocalResponse } from "../host/calls";
+import { Reason, REASON_NAMES, REASONS, refusalStatus } from "../pick/reason";
+import { MODEL_NAME_BYTES_MAX } from "../request/prompt-draft";
+import { RequestKind } from "../request/prompt-keys";
+import { writeJsonText } from "./json-writer";
+
+/** Each byte of a name may become six, `\u001f`; the rest is our own words. */
+const BODY_BYTES_MAX: u32 = 6 * MODEL_NAME_BYTES_MAX + 1024;
+const body = new ByteWriter(BODY_BYTES_MAX);
+const pairs = new ByteWriter(128);
+
+/** Names in Envoy's access log, as response code details: `warmroute_shed`. */
+const details = new StaticArray<Bytes | null>(REASONS);
+for (let i: u32 = 0; i < REASONS; i++) {
+  details[i] = utf8("warmroute_" + REASON_NAMES[i].replaceAll("-", "_"));
+}
+const CONTENT_TYPE = utf8("content-type");
+const JSON_TYPE = utf8("application/json");
+const RETRY_AFTER = utf8("retry-after");
+
+const OPENAI_OPEN = utf8('{"error":{"message":"');
+const OPENAI_TYPE = utf8('","type":"');
+const OPENAI_PARAM_MODEL = utf8('","param":"model","code":"');
+const OPENAI_PARAM_NULL = utf8('","param":null,"code":"');
+const ANTHROPIC_OPEN = utf8('{"type":"error","error":{"type":"');
+const ANTHROPIC_MESSAGE = utf8('","message":"');
+const CLOSE = utf8('"}}');
+
+const MODEL_OPEN = utf8("The model `");
+const UNKNOWN_CLOSE = utf8("` does not exist.");
+const TOO_LARGE = utf8(
+  "The request is too large: its model name has to be rewritten, for which the body is limited to ",
+);
+const TOO_LARGE_CLOSE = utf8(" bytes.");
+const ENCODED = utf8(
+  "Compressed request bodies are not supported here: the model name in them cannot be read. " +
+    "Send the body without content-encoding.",
+);
+const SHED = utf8("All servers are saturated, and this request may be shed. Try again later.");
+const UNREWRITTEN = utf8("The request's model name could not be rewritten.");
+
+const INVALID = utf8("invalid_request_error");
+const NOT_FOUND = utf8("not_found_error");
+const RATE_LIMIT = utf8("rate_limit_error");
+const SERVER = utf8("server_error");
+const API = utf8("api_error");
+const REQUEST_TOO_LARGE = utf8("request_too_large");
+const MODEL_NOT_FOUND = utf8("model_not_found");
+const UNSUPPORTED_ENCODING = utf8("unsupported_content_encoding");
+const RATE_EXCEEDED = utf8("rate_limit_exceeded");
+
+const LIST_OPEN = utf8('{"object":"list","data":[');
+const LIST_CLOSE = utf8("]}");
+const COMMA = utf8(",");
+
+/** What a refusal tells besides its reason. */
+export class Refusal {
+  /** The model that was asked for, decoded, as far as it is kept. */
+  model: usize = 0;
+  modelSize: u32 = 0;
+  /** The most bytes of a body whose model can be rewritten. */
+  bodyBytesMax: u32 = 0;
+  /** Seconds after which a shed request may be worth another try; 0: not said. */
+  retryAfterSeconds: u32 = 0;
+}
+
+export const refusal = new Refusal();
+
+/** Answers the request for a reason that refuses. The caller stops the request. */
+export function sendRefusal(reason: Reason, kind: u8): void {
+  body.clear();
+  if (kind == <u8>RequestKind.Messages) {
+    body.bytes(ANTHROPIC_OPEN);
+    body.bytes(anthropicType(reason));
+    body.bytes(ANTHROPIC_MESSAGE);
+    writeMessage(reason);
+  } else {
+    body.bytes(OPENAI_OPEN);
+    writeMessage(reason);
+    body.bytes(OPENAI_TYPE);
+    body.bytes(openaiType(reason));
+    body.bytes(reason == Reason.UnknownModel ? OPENAI_PARAM_MODEL : OPENAI_PARAM_NULL);
+    body.bytes(openaiCode(reason));
+  }
+  body.bytes(CLOSE);
+  writePairs(refusal.retryAfterSeconds);
+  const name = details[reason] as Bytes;
+  sendLocalResponse(refusalStatus(reason), name, body.at, body.size, pairs.at, pairs.size);
+}
+
+/** Answers with the list of models: the texts of all lists, one after the other. */
+export function sendModelList(lists: Bytes[]): void {
+  let capacity = LIST_OPEN.size + LIST_CLOSE.size;
+  for (let i = 0; i < lists.length; i++) capacity += lists[i].size + COMMA.size;
+  // Asked for by people and dashboards, not by each request: the memory is given back.
+  const text = new ByteWriter(capacity);
+  text.bytes(LIST_OPEN);
+  for (let i = 0; i < lists.length; i++) {
+    if (i > 0) text.bytes(COMMA);
+    text.bytes(lists[i]);
+  }
+  text.bytes(LIST_CLOSE);
+  writePairs(0);
+  const name = details[Reason.ModelList] as Bytes;
+  sendLocalResponse(200, name, text.at, text.size, pairs.at, pairs.size);
+  heap.free(text.at);
+}
+
+function writeMessage(reason: Reason): void {
+  switch (reason) {
+    case Reason.UnknownModel:
+      body.bytes(MODEL_OPEN);
+      writeJsonText(body, refusal.model, refusal.modelSize);
+      body.bytes(UNKNOWN_CLOSE);
+      return;
+    case Reason.TooLarge:
+      body.bytes(TOO_LARGE);
+      body.integer(refusal.bodyBytesMax);
+      body.bytes(TOO_LARGE_CLOSE);
+      return;
+    case Reason.Encoded:
+      body.bytes(ENCODED);
+      return;
+    case Reason.Shed:
+      body.bytes(SHED);
+      return;
+    default:
+      body.bytes(UNREWRITTEN);
+      return;
+  }
+}
+
+/** As OpenAI's API has them; what is wrong with a request itself is one type. */
+function openaiType(reason: Reason): Bytes {
+  if (reason == Reason.Shed) return RATE_LIMIT;
+  return reason == Reason.Unrewritten ? SERVER : INVALID;
+}
+
+function openaiCode(reason: Reason): Bytes {
+  switch (reason) {
+    case Reason.UnknownModel:
+      return MODEL_NOT_FOUND;
+    case Reason.TooLarge:
+      return REQUEST_TOO_LARGE;
+    case Reason.Encoded:
+      return UNSUPPORTED_ENCODING;
+    case Reason.Shed:
+      return RATE_EXCEEDED;
+    default:
+      return SERVER;
+  }
+}
+
+function anthropicType(reason: Reason): Bytes {
+  switch (reason) {
+    case Reason.UnknownModel:
+      return NOT_FOUND;
+    case Reason.TooLarge:
+      return REQUEST_TOO_LARGE;
+    case Reason.Encoded:
+      return INVALID;
+    case Reason.Shed:
+      return RATE_LIMIT;
+    default:
+      return API;
+  }
+}
+
+/** The headers besides status and length: the type, and for `seconds` other than 0 retry-after. */
+function writePairs(seconds: u32): void {
+  const digits: u32 = seconds < 10 ? 1 : 2;
+  pairs.clear();
+  pairs.word(seconds > 0 ? 2 : 1);
+  pairs.word(CONTENT_TYPE.size);
+  pairs.word(JSON_TYPE.size);
+  if (seconds > 0) {
+    pairs.word(RETRY_AFTER.size);
+    pairs.word(digits);
+  }
+  pairs.bytes(CONTENT_TYPE);
+  pairs.byte(0);
+  pairs.bytes(JSON_TYPE);
+  pairs.byte(0);
+  if (seconds == 0) return;
+  pairs.bytes(RETRY_AFTER);
+  pairs.byte(0);
+  pairs.integer(seconds);
+  pairs.byte(0);
+}
