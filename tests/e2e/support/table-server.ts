@@ -1,4 +1,4 @@
-// A sidecar that only gives tables, laid by the test: what the filter does with each is then certain.
+// A sidecar that only gives tables, laid by the test: what the filter does with each is certain.
 import { createServer } from "node:http";
 import type { Sidecar } from "../../../lab/sidecar.js";
 import { encodeModels, type ModelsSpec } from "../../host/filter/support/models-section.js";
