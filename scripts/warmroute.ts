@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// The command `warmroute`: checks configurations of the filter before Envoy sees them.
+// The command `warmroute`: checks configurations of the filter, migrates manifests.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { projectPath } from "./config/project.js";
 import { validateFiles } from "./config/validate.js";
+import { addMigrate } from "./migrate/command.js";
 
 const program = new Command("warmroute")
   .description("Sends each LLM request to the vLLM pod that will answer it first")
@@ -28,6 +29,8 @@ program
   .action(() => {
     process.stdout.write(readFileSync(projectPath("docs", "configuration.schema.json"), "utf8"));
   });
+
+addMigrate(program);
 
 function readVersion(): string {
   const { version } = JSON.parse(readFileSync(projectPath("package.json"), "utf8")) as {

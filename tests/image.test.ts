@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { crc32 } from "../scripts/crc32.js";
-import { writeImage } from "../scripts/image.js";
+import { writeImage } from "../scripts/image/layout.js";
 
 // Longer than one stored block of gzip and no multiple of a tar block.
 const MODULE = Buffer.from(Array.from({ length: 150_001 }, (_, i) => (i * 7 + (i >> 8)) & 0xff));

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
 import { parseAllDocuments } from "yaml";
+import { KUBERNETES_YAML } from "./kubernetes-yaml.js";
 
 /** The bytes that Envoy would give to the filter, and where they stand. */
 export type ConfigInput = { where: string; bytes: Uint8Array };
@@ -36,13 +37,9 @@ function isYaml(file: string, text: string): boolean {
   return extension !== ".json" && text.trim() !== "" && !/^\s*[{["]/.test(text);
 }
 
-/** As Kubernetes reads manifests: YAML 1.1 without dates, so `yes` is true, 2024-01-01 a string. */
 function parseYaml(text: string): unknown[] {
   try {
-    const documents = parseAllDocuments(text, {
-      version: "1.1",
-      customTags: (tags) => tags.filter((tag) => tag !== "timestamp" && !isTimestamp(tag)),
-    });
+    const documents = parseAllDocuments(text, KUBERNETES_YAML);
     if (!Array.isArray(documents)) return [];
     return documents.map((document) => {
       if (document.errors[0] !== undefined) throw document.errors[0];
@@ -51,10 +48,6 @@ function parseYaml(text: string): unknown[] {
   } catch (error) {
     throw new NoConfigError(`bad YAML: ${firstLine(error)}`, { cause: error });
   }
-}
-
-function isTimestamp(tag: unknown): boolean {
-  return isObject(tag) && tag["tag"] === "tag:yaml.org,2002:timestamp";
 }
 
 function parseJson(text: string): unknown {

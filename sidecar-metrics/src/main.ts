@@ -7,6 +7,7 @@ import { FILE_VARIABLE } from "./config/environment.js";
 import { ConfigError } from "./config/explain.js";
 import { keyTable } from "./config/keys.js";
 import { loadConfig } from "./config/load.js";
+import { DISCOVERY_MODULES, needsCluster } from "./discovery/discovery.js";
 import { readHashKey } from "./hash-key.js";
 import { checkFiles } from "./scrape/client.js";
 import { startSidecar } from "./sidecar.js";
@@ -26,6 +27,8 @@ async function run(options: { config?: string; check?: boolean }): Promise<void>
   if (options.check === true) {
     if (config.hashKeyFile !== undefined) await readHashKey(config.hashKeyFile);
     for (const pool of config.pools) await checkFiles(pool);
+    if (config.kubernetes !== undefined) await checkFiles({ ...config.kubernetes, name: "found" });
+    if (needsCluster(config)) (await DISCOVERY_MODULES.cluster()).checkCluster(config);
     return void process.stdout.write("the configuration is good\n");
   }
   const log = pino({ level: config.logLevel });

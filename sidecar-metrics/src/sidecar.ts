@@ -3,9 +3,14 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import type { Config } from "./config/schema.js";
+import { DISCOVERY_MODULES, needsCluster } from "./discovery/discovery.js";
+import type { Cluster } from "./discovery/kubernetes/cluster.js";
+import type { DiscoveredPools } from "./discovery/kubernetes/discovered-pools.js";
+import type { ClusterTimes } from "./discovery/kubernetes/settings.js";
 import { firstHashKey, watchHashKey } from "./hash-key.js";
 import { HttpServer, plain } from "./http/server.js";
-import { PoolRunner } from "./pools/pool-runner.js";
+import { PoolRunner, type RunnerParts } from "./pools/pool-runner.js";
+import { checkFiles } from "./scrape/client.js";
 import { ScrapeLoop } from "./scrape/scrape-loop.js";
 import { SyncService } from "./sync/sync.js";
 import { poolsView } from "./view/pools-view.js";
@@ -19,6 +24,8 @@ export interface SidecarParts {
   clock: Clock;
   log: Logger;
   version: string;
+  /** How often the API server is asked; tests shorten it. */
+  clusterTimes?: ClusterTimes;
 }
 
 export interface RunningSidecar {
@@ -37,11 +44,13 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
     version: parts.version,
     isHashKeyRandom: config.hashKey === undefined && config.hashKeyFile === undefined,
     problems: new Map(),
+    cluster: null,
   };
+  const cluster = await openCluster(config, parts);
   const loop = new ScrapeLoop(config.scrape, clock);
   const runners: PoolRunner[] = [];
   for (const pool of config.pools) {
-    const runner = await PoolRunner.create(pool, { config, clock, loop, log });
+    const runner = await PoolRunner.create(pool, { config, clock, loop, log, cluster });
     sync.add(runner.pool);
     runners.push(runner);
   }
@@ -50,9 +59,11 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
   await addModules(server, state, config);
   const port = await server.listen(config.listen.host, config.listen.port);
   for (const runner of runners) await runner.start();
+  const discovered = await followCluster(cluster, state, { config, clock, loop, log });
   const keyWatch = followHashKey(config, state, log);
   const timer = setInterval(() => {
     for (const { pool } of runners) pool.retryUnnumbered(clock.nowMs());
+    discovered?.tidy(clock.nowMs());
   }, HOUSEKEEPING_MS);
   return {
     port,
@@ -60,6 +71,8 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
       clearInterval(timer);
       keyWatch?.stop();
       loop.stop();
+      await discovered?.stop();
+      cluster?.stop();
       await Promise.all([server.stop(), ...runners.map((runner) => runner.stop())]);
     },
   };
@@ -94,6 +107,31 @@ async function addModules(server: HttpServer, state: SidecarState, config: Confi
     const { createMetrics } = await import("./view/own-metrics.js");
     server.route("GET", "/metrics", createMetrics(state));
   }
+}
+
+/** Throws a ConfigError when the configuration needs a cluster and there is no way to one. */
+async function openCluster(config: Config, parts: SidecarParts): Promise<Cluster | null> {
+  if (!needsCluster(config)) return null;
+  const { clock, log, clusterTimes: times } = parts;
+  if (config.kubernetes !== undefined) {
+    await checkFiles({ ...config.kubernetes, name: "found in the cluster" });
+  }
+  return (await DISCOVERY_MODULES.cluster()).openCluster(config, { clock, log, times });
+}
+
+async function followCluster(
+  cluster: Cluster | null,
+  state: SidecarState,
+  parts: Omit<RunnerParts, "cluster">,
+): Promise<DiscoveredPools | null> {
+  if (cluster === null) return null;
+  const { kubernetes } = parts.config;
+  const { DiscoveredPools, clusterState } = await DISCOVERY_MODULES.pools();
+  const withCluster = { ...parts, cluster, sync: state.sync };
+  const found = kubernetes === undefined ? null : new DiscoveredPools(kubernetes, withCluster);
+  state.cluster = clusterState(cluster, found);
+  cluster.start();
+  return found;
 }
 
 function followHashKey(config: Config, { sync, problems }: SidecarState, log: Logger) {

@@ -40,6 +40,7 @@ export function planAnswers(
 
 function adapterOf(model: string | null, options: PodOptions): string | null {
   if (model === null || model === options.model) return null;
+  if (options.otherNames.includes(model)) return null;
   if (options.adapters.includes(model)) return model;
   const message = `The model \`${model}\` does not exist.`;
   throw new ApiError(404, "NotFoundError", message, "model");

@@ -24,7 +24,9 @@ const command = new Command("pods")
   .option("--name <name>", "sent as x-pod; with --count, NAME-0, NAME-1, ...", "pod")
   .option("--profile <name>", `engine: ${Object.keys(PROFILES).join(", ")}`, PROFILE_DEFAULT)
   .option("--model <name>", "served model", "demo")
+  .option("--other-name <name>", "further name of the model, may be repeated", list, [])
   .option("--adapter <name>", "LoRA adapter, may be repeated", list, [])
+  .option("--max-loras <n>", "adapters that fit at once, as told on /metrics", number)
   .option("--kv-tokens <n>", "KV cache in tokens", number)
   .option("--block-size <n>", "tokens in a KV block", number)
   .option("--max-num-seqs <n>", "sequences running at once", number)
@@ -87,7 +89,9 @@ async function main(): Promise<void> {
       port: (flags["port"] as number) + i,
       name: count === 1 ? (flags["name"] as string) : `${flags["name"] as string}-${i}`,
       model: flags["model"] as string,
+      otherNames: flags["otherName"] as string[],
       adapters: flags["adapter"] as string[],
+      maxLoras: (flags["maxLoras"] as number | undefined) ?? null,
       engine: engineOf(flags),
       usage: flags["usage"] as PodOptions["usage"],
       promptTokensDetails: flags["promptTokensDetails"] as boolean,

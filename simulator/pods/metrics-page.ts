@@ -8,6 +8,8 @@ import { VllmHistograms, type RequestFacts } from "./vllm-histograms.js";
 export interface MetricsOptions {
   model: string;
   adapters: readonly string[];
+  /** Null: as many as there are adapters. */
+  maxLoras: number | null;
   startSeconds: number;
 }
 
@@ -113,12 +115,12 @@ export class MetricsPage<T extends { facts: RequestFacts }> {
 
   /** Only where adapters are served; its value is the time, as in vLLM. */
   private loraFamily(nowSeconds: number): string {
-    const { adapters } = this.options;
+    const { adapters, maxLoras } = this.options;
     if (adapters.length === 0) return "";
     const names = (sequences: readonly Sequence<T>[]): string =>
       [...new Set(sequences.map((s) => s.owner.facts.adapter).filter((name) => name))].join(",");
     const labels = {
-      max_lora: String(adapters.length),
+      max_lora: String(maxLoras ?? adapters.length),
       running_lora_adapters: names(this.engine.running),
       waiting_lora_adapters: names(this.engine.waiting),
     };

@@ -22,8 +22,12 @@ export interface PodOptions {
   /** Sent in the header `x-pod` of every response. */
   name: string;
   model: string;
+  /** Further names of the same model, as vLLM's `--served-model-name` takes several. */
+  otherNames: readonly string[];
   /** LoRA adapters served under their own names; they share no KV with the model. */
   adapters: readonly string[];
+  /** vLLM's `--max-loras`: told on the metrics page only, the engine runs any number at once. */
+  maxLoras: number | null;
   engine: EngineConfig;
   /** `asked`: as vLLM, in streams only if the client wants it; `never` imitates other servers. */
   usage: "never" | "asked" | "always";
@@ -47,7 +51,9 @@ export function podOptions(given: Partial<PodOptions>): PodOptions {
     port: 0,
     name: "",
     model: "demo",
+    otherNames: [],
     adapters: [],
+    maxLoras: null,
     engine: profile(PROFILE_DEFAULT),
     usage: "asked",
     promptTokensDetails: false,

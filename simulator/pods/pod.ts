@@ -49,10 +49,11 @@ class PodServer {
     this.startSeconds = options.clock.unixSeconds();
     this.engine = new Engine(options.engine);
     this.driver = new EngineDriver(this.engine, options.clock, (outcome) => this.onStep(outcome));
-    const { model, adapters } = options;
+    const { model, adapters, maxLoras } = options;
     this.metrics = new MetricsPage(this.engine, {
       model,
       adapters,
+      maxLoras,
       startSeconds: this.startSeconds,
     });
     this.server = createServer({ noDelay: true, requestTimeout: 0 }, (request, response) => {
@@ -127,7 +128,7 @@ class PodServer {
   }
 
   private inform(path: string, request: IncomingMessage, response: ServerResponse): void {
-    const { fault, clock, model, adapters } = this.options;
+    const { fault, clock, model, otherNames, adapters } = this.options;
     const isRead = request.method === "GET" || request.method === "HEAD";
     request.resume();
     if (path === "/health" || path === "/ping") {
@@ -140,7 +141,7 @@ class PodServer {
     } else if (path === "/v1/models" && isRead) {
       const created = Math.floor(this.startSeconds);
       const models = [
-        { id: model, parent: null },
+        ...[model, ...otherNames].map((id) => ({ id, parent: null })),
         ...adapters.map((id) => ({ id, parent: model })),
       ];
       const text = modelsJson(models, created, this.engine.sequenceTokensMax);

@@ -237,7 +237,7 @@ for (const [what, body, status, type, message] of REFUSALS) {
 }
 
 test("other paths, methods and content types", () =>
-  withPod({ model: "m", adapters: ["a"], name: "seven" }, async ({ ask }) => {
+  withPod({ model: "m", otherNames: ["n"], adapters: ["a"], name: "seven" }, async ({ ask }) => {
     assert.equal((await ask("/nope", undefined)).status, 404);
     assert.equal((await ask(CHAT, undefined)).status, 405);
     assert.equal((await ask(CHAT, WHOLE, { "content-type": "text/plain" })).status, 400);
@@ -252,9 +252,18 @@ test("other paths, methods and content types", () =>
       models.data.map(({ id, parent }) => [id, parent]),
       [
         ["m", null],
+        ["n", null],
         ["a", "m"],
       ],
     );
+  }));
+
+test("a model of several names answers to each by the name that was asked for", () =>
+  withPod({ model: "m", otherNames: ["n"] }, async ({ ask }) => {
+    for (const model of ["m", "n"]) {
+      assert.equal(json<{ model: string }>(await ask(CHAT, { ...WHOLE, model })).model, model);
+    }
+    assert.equal((await ask(CHAT, { ...WHOLE, model: "o" })).status, 404);
   }));
 
 test("a fault is taken on and off: status, reset, hang, metrics", () =>

@@ -153,14 +153,14 @@ test("V0's page has the older names and no engine label", async () => {
 test("running and waiting adapters are listed where adapters are served", async () => {
   const clock = new ManualClock();
   const engine = { ...TEN_MS_STEPS, maxRunning: 1 };
-  const pod = await startPod({ engine, clock, adapters: ["sql", "code"] });
+  const pod = await startPod({ engine, clock, adapters: ["sql", "code"], maxLoras: 8 });
   try {
     for (const model of ["sql", "code"]) {
       const wish = { model, prompt: "x", max_tokens: 9, stream: true };
       await send(pod.address, "/v1/completions", wish).head;
     }
     const page = (await send(pod.address, "/metrics").done).body.toString("utf8");
-    const labels = 'max_lora="2",running_lora_adapters="sql",waiting_lora_adapters="code"';
+    const labels = 'max_lora="8",running_lora_adapters="sql",waiting_lora_adapters="code"';
     assert.ok(page.includes(`vllm:lora_requests_info{${labels}} 1.7e+09\n`));
   } finally {
     await pod.close();

@@ -58,12 +58,12 @@ function read(
   { path, type }: ConfigKey,
   pattern: RegExp,
 ): EnvironmentValue | null {
-  const match = pattern.exec(variable);
-  if (match === null || Number(match[1] ?? 0) > INDEX_MAX) return null;
+  const indices = pattern.exec(variable)?.slice(1).map(Number);
+  if (indices === undefined || indices.some((index) => index > INDEX_MAX)) return null;
   const words: (string | number)[] = [];
   for (const word of path.split(".")) {
     words.push(word.replace("[]", ""));
-    if (word.endsWith("[]")) words.push(Number(match[1]));
+    if (word.endsWith("[]")) words.push(indices.shift() ?? 0);
   }
   return { variable, path: words, value: convert(raw, type) };
 }

@@ -3,13 +3,15 @@ import { z } from "zod";
 import { ENGINE_NAMES } from "../engines/index.js";
 import { STRATEGIES } from "../sync/table.js";
 import { choice, flag, path, section, text, wholeNumber } from "./fields.js";
+import { clusterShape, selectedPods } from "./kubernetes.js";
+import { models, objectives } from "./models.js";
 import { metricsPath, podList } from "./pods.js";
 
 const POOLS_MAX = 64;
 const MIB = 1024 * 1024;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
-const PODS_ALLOWED = "an object with exactly one of static, file";
-const POOLS_ALLOWED = `a list of 1 to ${POOLS_MAX} pools`;
+const PODS_ALLOWED = "an object with exactly one of static, file, kubernetes";
+const POOLS_ALLOWED = `a list of 1 to ${POOLS_MAX} pools; it may be absent where there is kubernetes`;
 
 const listen = section({
   host: text(/^[0-9a-zA-Z.:-]{1,253}$/, "an IP address or host name")
@@ -47,17 +49,16 @@ const pods = z
     {
       static: podList.optional().describe("the pods, as strings or objects"),
       file: path().optional().describe("a YAML or JSON file with the pods, watched"),
+      kubernetes: selectedPods.optional(),
     },
     PODS_ALLOWED,
   )
-  .refine((from) => (from.static === undefined) !== (from.file === undefined), {
+  .refine((from) => Object.values(from).filter((one) => one !== undefined).length === 1, {
     error: PODS_ALLOWED,
   });
 
-const pool = section({
-  name: text(/^[A-Za-z0-9._/-]{1,63}$/, "1 to 63 of A-Z a-z 0-9 . _ / -").describe(
-    "the `pool` of the filter's configuration",
-  ),
+/** What the pods of a pool have in common, be it listed here or found in a cluster. */
+const servedShape = {
   engine: choice(ENGINE_NAMES).default("vllm").describe("whose metric names the pods show"),
   routingStrategy: choice(STRATEGIES)
     .optional()
@@ -70,12 +71,32 @@ const pool = section({
   metricsPort: wholeNumber(1, 65_535)
     .optional()
     .describe("port of the metrics, if it is not the address's"),
+  modelsPath: text(/^(\/[\x21-\x7e]{0,254})?$/, "a path that begins with /, or empty: never asked")
+    .default("/v1/models")
+    .describe("where a pod tells the models that it serves"),
   tls: tls.prefault({}),
   bearerTokenFile: path()
     .optional()
     .describe("sent as `authorization: Bearer`; read again when it changes"),
+};
+
+const pool = section({
+  name: text(/^[A-Za-z0-9._/-]{1,63}$/, "1 to 63 of A-Z a-z 0-9 . _ / -").describe(
+    "the `pool` of the filter's configuration",
+  ),
+  ...servedShape,
+  models: models.default([]),
+  objectives: objectives.default([]),
+  closed: flag()
+    .optional()
+    .describe(
+      "true: names that neither `models` nor a pod has are refused; absent: true with `models`",
+    ),
   pods,
 });
+
+/** Pools that are found in a cluster. */
+const kubernetes = section({ ...clusterShape, ...servedShape });
 
 export const configSchema = section({
   listen: listen.prefault({}),
@@ -89,8 +110,12 @@ export const configSchema = section({
   statusPage: flag().default(true).describe("serves the status page at `/`"),
   metrics: flag().default(true).describe("serves Prometheus metrics at `/metrics`"),
   scrape: scrape.prefault({}),
-  pools: z.array(pool, POOLS_ALLOWED).min(1, POOLS_ALLOWED).max(POOLS_MAX, POOLS_ALLOWED),
+  kubernetes: kubernetes.optional(),
+  pools: z.array(pool, POOLS_ALLOWED).max(POOLS_MAX, POOLS_ALLOWED).default([]),
 }).superRefine((config, context) => {
+  if (config.pools.length === 0 && config.kubernetes === undefined) {
+    context.addIssue({ code: "custom", path: ["pools"], message: POOLS_ALLOWED });
+  }
   if (config.hashKey !== undefined && config.hashKeyFile !== undefined) {
     const message = "absent where hashKey is set";
     context.addIssue({ code: "custom", path: ["hashKeyFile"], message });
@@ -107,3 +132,6 @@ export const configSchema = section({
 
 export type Config = z.output<typeof configSchema>;
 export type PoolConfig = Config["pools"][number];
+export type KubernetesConfig = NonNullable<Config["kubernetes"]>;
+/** What a pool's settings say of its pods, wherever the pool comes from. */
+export type ServedConfig = Omit<PoolConfig, "name" | "pods" | "models" | "objectives" | "closed">;

@@ -9,7 +9,7 @@ import { completePods, type PodConfigDefaults } from "./pod-list.js";
 
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
 
-export const watchPodFile: StartDiscovery = (path, defaults, events) =>
+export const watchPodFile: StartDiscovery<string> = (path, defaults, events) =>
   watchFile(path, FILE_BYTES_MAX, {
     unreadable: (reason) => events.problem(`${path}: ${reason}`),
     content: (bytes) => {

@@ -18,5 +18,7 @@ export function completePods(
     metricsPath: pod.metricsPath ?? defaults.metricsPath,
     metricsPort: pod.metricsPort ?? defaults.metricsPort ?? null,
     isDraining: pod.draining,
+    uid: null,
+    podName: null,
   }));
 }

@@ -27,5 +27,16 @@ export interface EngineMapping {
     /** One engine of a data-parallel pod: the capacities of different ones add up. */
     engineLabel: string;
   };
+  /**
+   * The series whose labels name the LoRA adapters that have requests. Its value is the time at
+   * which it was true: each combination of labels stays on the page, and the newest counts.
+   */
+  lora: {
+    name: string;
+    runningLabel: string;
+    waitingLabel: string;
+    /** How many adapters one batch may have, which is how many slots there are. */
+    limitLabel: string;
+  };
   modelLabel: string;
 }

@@ -38,5 +38,11 @@ export const VLLM: EngineMapping = {
     prefixCachingLabel: "enable_prefix_caching",
     engineLabel: "engine",
   },
+  lora: {
+    name: "vllm:lora_requests_info",
+    runningLabel: "running_lora_adapters",
+    waitingLabel: "waiting_lora_adapters",
+    limitLabel: "max_lora",
+  },
   modelLabel: "model_name",
 };

@@ -1,5 +1,6 @@
 // One endpoint of a pool: its settings, its last load, how its scrapes go, when it lost its cache.
 import { createHash } from "node:crypto";
+import { PodModels } from "../models/pod-models.js";
 import type { PodLoad } from "../scrape/pod-load.js";
 import type { Scrape, ScrapeFailure, ScrapeResult } from "../scrape/scrape.js";
 
@@ -15,8 +16,12 @@ export interface PodSettings {
   metricsPath: string;
   /** Null: the port of the address. */
   metricsPort: number | null;
-  /** Listed, scraped and shown, but not to be picked any more. */
+  /** Listed, scraped and shown, but not to be picked: it leaves, or is not ready. */
   isDraining: boolean;
+  /** Another one at the same address is another pod, without the cache of the first; null: unknown. */
+  uid: string | null;
+  /** For people; null where there are only addresses. */
+  podName: string | null;
 }
 
 export interface Failure {
@@ -44,6 +49,7 @@ export class Endpoint {
   /** It took no connection several times in a row, and no scrape has succeeded since. */
   isUnreachable = false;
   readonly results = new Map<ScrapeResult, number>();
+  readonly models = new PodModels();
   /** The row in the table is older than what is known here. */
   isDirty = true;
   private unreachableInRow = 0;
@@ -67,7 +73,8 @@ export class Endpoint {
    */
   get epoch(): number {
     if (this.load === null) return 0;
-    const life = `${this.pod.address} ${this.startSeconds} ${this.falls}`;
+    const { address, uid } = this.pod;
+    const life = `${uid === null ? address : `${address} ${uid}`} ${this.startSeconds} ${this.falls}`;
     if (life !== this.life) {
       this.life = life;
       this.lifeHash = createHash("sha256").update(life).digest().readUInt32LE(0) || 1;
@@ -100,6 +107,7 @@ export class Endpoint {
     }
     this.noteLife(scrape.load);
     this.load = scrape.load;
+    this.models.takeLora(scrape.load.lora, this.epoch);
     this.loadSentAtMs = scrape.sentAtMs;
     this.failure = null;
     this.unreachableInRow = 0;

@@ -2,10 +2,13 @@
 import type { Logger } from "pino";
 import type { Agent } from "undici";
 import type { Clock } from "../clock.js";
+import { policyOf } from "../config/models.js";
 import type { Config, PoolConfig } from "../config/schema.js";
 import { type Discovery, DISCOVERY_MODULES } from "../discovery/discovery.js";
+import type { Cluster } from "../discovery/kubernetes/cluster.js";
 import { completePods } from "../discovery/pod-list.js";
 import { ENGINES } from "../engines/index.js";
+import { watchServedModels } from "../models/served-models-loop.js";
 import { createAgent, type TokenFile, watchToken } from "../scrape/client.js";
 import { LoadCollector } from "../scrape/pod-load.js";
 import { scrape, type ScrapeContext } from "../scrape/scrape.js";
@@ -13,16 +16,22 @@ import type { ScrapeLoop } from "../scrape/scrape-loop.js";
 import type { Endpoint } from "./endpoint.js";
 import { Pool, type PodList } from "./pool.js";
 
+/** Begins the subject of each problem with the pool's objects. */
+const OBJECT_PROBLEM = "object: ";
+
 export interface RunnerParts {
   config: Config;
   clock: Clock;
   loop: ScrapeLoop;
   log: Logger;
+  /** Null where the configuration needs none. */
+  cluster: Cluster | null;
 }
 
 export class PoolRunner {
   readonly pool: Pool;
   private discovery: Discovery | null = null;
+  private stopServedModels: (() => Promise<void>) | null = null;
   private readonly tokenFile: TokenFile | null;
   private readonly context: ScrapeContext;
   private readonly log: Logger;
@@ -38,10 +47,10 @@ export class PoolRunner {
     private readonly parts: RunnerParts,
     private readonly agent: Agent,
   ) {
-    const { name, engine, modelName, routingStrategy } = settings;
+    const { name, engine, modelName = null, routingStrategy: strategy = null } = settings;
     this.log = parts.log.child({ pool: name });
     this.pool = new Pool(
-      { name, engine, modelName: modelName ?? null, strategy: routingStrategy ?? null },
+      { name, engine, modelName, strategy, models: policyOf(settings) },
       {
         added: (endpoint) => this.watch(endpoint),
         removed: (endpoint) => this.unwatch(endpoint),
@@ -54,20 +63,28 @@ export class PoolRunner {
   }
 
   async start(): Promise<void> {
-    const { static: listed, file } = this.settings.pods;
+    const endpoints = () => this.pool.endpoints;
+    const asking = { ...this.context, clock: this.parts.clock };
+    this.stopServedModels = await watchServedModels(this.settings, endpoints, asking);
+    const { static: listed, file, kubernetes } = this.settings.pods;
+    const events = {
+      list: (list: PodList) => this.setList(list),
+      problem: (text: string | null) => this.note("discovery", text),
+    };
+    const { cluster } = this.parts;
     if (listed !== undefined) this.setList({ pods: completePods(listed, this.settings) });
-    if (file === undefined) return;
-    const startDiscovery = await DISCOVERY_MODULES.file();
-    this.discovery = startDiscovery(file, this.settings, {
-      list: (list) => this.setList(list),
-      problem: (text) => this.note("discovery", text),
-    });
+    if (file !== undefined) {
+      this.discovery = (await DISCOVERY_MODULES.file())(file, this.settings, events);
+    } else if (kubernetes !== undefined && cluster !== null) {
+      const watchSelectedPods = await DISCOVERY_MODULES.selected();
+      this.discovery = watchSelectedPods({ cluster, from: kubernetes }, this.settings, events);
+    }
   }
 
   async stop(): Promise<void> {
     this.discovery?.stop();
     this.tokenFile?.watch.stop();
-    await this.agent.destroy();
+    await Promise.all([this.agent.destroy(), this.stopServedModels?.()]);
   }
 
   private createContext(): ScrapeContext {
@@ -85,9 +102,21 @@ export class PoolRunner {
     };
   }
 
-  private setList(list: PodList): void {
+  setList(list: PodList): void {
     this.pool.setList(list, this.parts.clock.nowMs());
     this.log.info({ pods: this.pool.endpoints.length }, "list of pods");
+  }
+
+  /** All that discovery finds wrong with the pool's objects, in whole sentences. */
+  setProblems(texts: readonly string[]): void {
+    const { problems } = this.pool;
+    const wanted = new Set(texts.map((text) => OBJECT_PROBLEM + text));
+    for (const about of problems.keys()) {
+      if (about.startsWith(OBJECT_PROBLEM) && !wanted.has(about)) problems.delete(about);
+    }
+    for (const text of texts) {
+      if (!problems.has(OBJECT_PROBLEM + text)) this.note(OBJECT_PROBLEM + text, text);
+    }
   }
 
   private watch(endpoint: Endpoint): void {

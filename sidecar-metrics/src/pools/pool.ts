@@ -1,5 +1,7 @@
 // One pool: its endpoints as discovery lists them, and the load table made from them.
 import type { EngineName } from "../engines/index.js";
+import { Catalog } from "../models/catalog.js";
+import { type ModelPolicy, OPEN_POLICY } from "../models/model-policy.js";
 import { type Strategy, TableBuffer, type TableRow } from "../sync/table.js";
 import { Endpoint, type PodSettings } from "./endpoint.js";
 import { EndpointNumbers } from "./endpoint-numbers.js";
@@ -17,6 +19,8 @@ export interface PodList {
   pods: PodSettings[];
   /** Undefined: discovery has no say, the configured strategy stays. */
   strategy?: Strategy | undefined;
+  /** Undefined: discovery has no say, the configured ones stay. */
+  models?: ModelPolicy | undefined;
 }
 
 export interface PoolSettings {
@@ -24,12 +28,16 @@ export interface PoolSettings {
   engine: EngineName;
   modelName: string | null;
   strategy: Strategy | null;
+  /** Absent: nothing is declared. */
+  models?: ModelPolicy;
 }
 
 export class Pool {
   /** In the order of their numbers, which is the order of the rows. */
   endpoints: Endpoint[] = [];
   strategy: Strategy | null;
+  /** Its models, and the section of the table made from them. */
+  readonly catalog = new Catalog();
   /** Discovery has given a list, be it an empty one. */
   isListed = false;
   /** Addresses beyond the 1,024 numbers there are: not in the table. */
@@ -49,22 +57,32 @@ export class Pool {
     private readonly listener: PoolListener,
   ) {
     this.strategy = settings.strategy;
+    this.catalog.setPolicy(settings.models ?? OPEN_POLICY);
   }
 
   get name(): string {
     return this.settings.name;
   }
 
+  /** The policy in force. */
+  get models(): ModelPolicy {
+    return this.catalog.policy;
+  }
+
   setList(list: PodList, nowMs: number): void {
     this.list = list;
     this.isListed = true;
     this.strategy = list.strategy ?? this.settings.strategy;
+    this.catalog.setPolicy(list.models ?? this.settings.models ?? OPEN_POLICY);
     for (const address of this.numbers.forgetOld(nowMs)) this.gone.delete(address);
     const known = new Map(this.endpoints.map((endpoint) => [endpoint.pod.address, endpoint]));
-    const wanted = new Set(list.pods.map((pod) => pod.address));
+    const wanted = new Map(list.pods.map((pod) => [pod.address, pod.uid]));
     // Those that leave go first: nothing may hold two rows while the list changes.
     for (const endpoint of this.endpoints) {
-      if (!wanted.has(endpoint.pod.address)) this.leave(endpoint, nowMs);
+      const { address, uid } = endpoint.pod;
+      if (wanted.get(address) === uid) continue;
+      known.delete(address);
+      this.leave(endpoint, nowMs);
     }
     this.unnumbered = [];
     const endpoints: Endpoint[] = [];
@@ -109,6 +127,7 @@ export class Pool {
       const sentAtMs = endpoint.loadSentAtMs;
       this.table.writeAge(index, sentAtMs === null ? null : Math.floor(nowMs - sentAtMs));
     });
+    this.table.setSection(this.catalog.refresh(this.endpoints, header.madeAtUnixMs));
     this.table.seal(header);
     return this.table.bytes;
   }
@@ -119,7 +138,9 @@ export class Pool {
       this.unnumbered.push(pod.address);
       return null;
     }
-    const endpoint = this.gone.get(pod.address) ?? new Endpoint(pod, number);
+    const former = this.gone.get(pod.address);
+    // Another pod at the same address has the number, and nothing else, of the former one.
+    const endpoint = former?.pod.uid === pod.uid ? former : new Endpoint(pod, number);
     this.gone.delete(pod.address);
     endpoint.pod = pod;
     this.listener.added(endpoint);
@@ -139,6 +160,7 @@ function toRow(endpoint: Endpoint, isPassedOver: boolean): TableRow {
     number,
     mayBePicked: !pod.isDraining && !isPassedOver,
     prefixCachingOff: load?.hasPrefixCaching === false,
+    isAtAdapterLimit: endpoint.models.isAtAdapterLimit,
     address: pod.address,
     epoch,
     waiting: load?.waiting ?? null,

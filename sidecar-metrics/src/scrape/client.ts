@@ -11,7 +11,11 @@ const TOKEN_BYTES_MAX = 64 * 1024;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 16 * 1024;
 
-export async function createAgent({ name, tls }: PoolConfig, timeoutMs: number): Promise<Agent> {
+export async function createAgent(
+  { name, tls }: Pick<PoolConfig, "name" | "tls">,
+  timeoutMs: number,
+  keepAliveMs: number = KEEP_ALIVE_MS,
+): Promise<Agent> {
   const secure: SecureContextOptions & { servername?: string; rejectUnauthorized: boolean } = {
     rejectUnauthorized: !tls.insecureSkipVerify,
   };
@@ -21,7 +25,7 @@ export async function createAgent({ name, tls }: PoolConfig, timeoutMs: number):
     // One scrape of a pod at a time needs one connection.
     connections: 1,
     pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: keepAliveMs,
     maxHeaderSize: HEADER_BYTES_MAX,
     // The scrape's own deadline ends it; these only clean up behind it.
     headersTimeout: timeoutMs * 2,
@@ -31,7 +35,11 @@ export async function createAgent({ name, tls }: PoolConfig, timeoutMs: number):
 }
 
 /** Throws a ConfigError when the files that the pool's settings name are not as they must be. */
-export async function checkFiles({ name, tls, bearerTokenFile }: PoolConfig): Promise<void> {
+export async function checkFiles({
+  name,
+  tls,
+  bearerTokenFile,
+}: Pick<PoolConfig, "name" | "tls" | "bearerTokenFile">): Promise<void> {
   if (tls.caFile !== undefined) await readAuthority(name, tls.caFile);
   if (bearerTokenFile === undefined) return;
   const where = `pool ${name}: bearerTokenFile: ${bearerTokenFile}`;

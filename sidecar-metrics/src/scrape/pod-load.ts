@@ -10,6 +10,17 @@ const KV_USAGE_ROUNDING_MAX = 1.01;
 /** How many models found instead of the configured one are named to the reader. */
 const OTHER_MODELS_MAX = 4;
 const MODEL_NAME_CHARS_MAX = 80;
+/** More than any batch has; what is beyond is not read. */
+const ADAPTERS_MAX = 256;
+const ADAPTER_NAME_CHARS_MAX = 256;
+
+/** LoRA adapters with requests, as of the newest series of the page. */
+export interface LoraLoad {
+  running: string[];
+  waiting: string[];
+  /** Adapters that one batch may have; 0 is unknown. */
+  limit: number;
+}
 
 /** What a scrape says; null is missing (absent, or no sensible number), never zero. */
 export interface PodLoad {
@@ -26,6 +37,8 @@ export interface PodLoad {
   /** Null: the pod does not tell. */
   hasPrefixCaching: boolean | null;
   startTimeSeconds: number | null;
+  /** Null: the pod serves no adapters. */
+  lora: LoraLoad | null;
   /** Names whose values are no numbers, negative or too large: read as missing. */
   oddNames: string[];
 }
@@ -50,6 +63,8 @@ export class LoadCollector implements ExpositionHandler {
   private readonly inBlocks = new Set<string>();
   private readonly otherModels = new Set<string>();
   private hasPrefixCaching: boolean | null = null;
+  private lora: LoraLoad | null = null;
+  private loraAt = -Infinity;
 
   constructor(
     private readonly mapping: EngineMapping,
@@ -57,7 +72,8 @@ export class LoadCollector implements ExpositionHandler {
   ) {}
 
   static names(mapping: EngineMapping): NameSet {
-    return new NameSet([mapping.info.name, ...Object.values(mapping.names).flat()]);
+    const { info, lora, names } = mapping;
+    return new NameSet([info.name, lora.name, ...Object.values(names).flat()]);
   }
 
   help(name: string, text: string): void {
@@ -68,6 +84,7 @@ export class LoadCollector implements ExpositionHandler {
 
   sample(name: string, labels: Labels, value: number): void {
     if (name === this.mapping.info.name) return this.info(labels);
+    if (name === this.mapping.lora.name) return this.adapters(labels, value);
     const model = labels.get(this.mapping.modelLabel);
     if (this.modelName !== null && model !== undefined && model !== this.modelName) {
       if (this.otherModels.size < OTHER_MODELS_MAX) {
@@ -111,6 +128,7 @@ export class LoadCollector implements ExpositionHandler {
       prefixHitTokens: read("prefixHitTokens", COUNTER_MAX),
       hasPrefixCaching: this.hasPrefixCaching,
       startTimeSeconds: read("startTimeSeconds", COUNTER_MAX),
+      lora: this.lora,
       oddNames,
     };
     // The queue is the one thing a page must have: without it this is another program's page.
@@ -138,6 +156,18 @@ export class LoadCollector implements ExpositionHandler {
     if (caching === "false") this.hasPrefixCaching = false;
   }
 
+  private adapters(labels: Labels, at: number): void {
+    if (!(at >= this.loraAt)) return;
+    this.loraAt = at;
+    const { lora } = this.mapping;
+    const running = adapterNames(labels.get(lora.runningLabel));
+    const waiting = adapterNames(labels.get(lora.waitingLabel));
+    const limit = positive(labels.get(lora.limitLabel));
+    // V0 shows the series with a limit of 0 where LoRA is off.
+    const isOff = limit === 0 && running.length === 0 && waiting.length === 0;
+    this.lora = isOff ? null : { running, waiting, limit };
+  }
+
   private capacityTokens(): number {
     let tokens = 0;
     for (const info of this.infos.values()) tokens += info.capacityTokens;
@@ -148,6 +178,11 @@ export class LoadCollector implements ExpositionHandler {
 /** Engines write whole numbers as "3.0"; a mean over processes may still hold a fraction. */
 function roundUp(value: number | null): number | null {
   return value === null ? null : Math.ceil(value);
+}
+
+function adapterNames(label: string | undefined): string[] {
+  const names = (label ?? "").split(",", ADAPTERS_MAX).map((name) => name.trim());
+  return names.filter((name) => name.length > 0 && name.length <= ADAPTER_NAME_CHARS_MAX);
 }
 
 /** The labels of the info series are text, "None" among it. */

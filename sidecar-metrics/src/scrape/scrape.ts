@@ -46,19 +46,30 @@ export async function scrape(url: string, context: ScrapeContext): Promise<Scrap
   // One deadline for everything: a body that drips a byte a second must not hold a slot.
   const timer = setTimeout(() => deadline.abort(), context.timeoutMs);
   try {
-    const headers: Record<string, string> = { accept: "text/plain", "accept-encoding": "identity" };
-    const token = context.bearerToken();
-    if (token !== null) headers["authorization"] = `Bearer ${token}`;
+    const headers = requestHeaders("text/plain", context.bearerToken());
     const { dispatcher } = context;
     const response = await request(url, { dispatcher, headers, signal: deadline.signal });
     return { ...(await read(response, context)), sentAtMs };
   } catch (error) {
     const result = deadline.signal.aborted ? "timeout" : classify(error);
-    const detail = result === "timeout" ? `no answer in ${context.timeoutMs} ms` : explain(error);
-    return { result, detail: detail.slice(0, DETAIL_CHARS_MAX), sentAtMs };
+    const timeoutMs = result === "timeout" ? context.timeoutMs : null;
+    return { result, detail: explainRequestError(error, timeoutMs), sentAtMs };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** `token` null: the pods ask for none. */
+export function requestHeaders(accept: string, token: string | null): Record<string, string> {
+  const headers: Record<string, string> = { accept, "accept-encoding": "identity" };
+  if (token !== null) headers["authorization"] = `Bearer ${token}`;
+  return headers;
+}
+
+/** `timeoutMs` null: it was not the deadline that ended the request. */
+export function explainRequestError(error: unknown, timeoutMs: number | null): string {
+  const detail = timeoutMs !== null ? `no answer in ${timeoutMs} ms` : explain(error);
+  return detail.slice(0, DETAIL_CHARS_MAX);
 }
 
 type Reading = { result: "ok"; load: PodLoad } | { result: ScrapeFailure; detail: string };

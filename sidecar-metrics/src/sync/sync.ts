@@ -34,7 +34,13 @@ export class SyncService {
   ) {}
 
   add(pool: Pool): void {
+    this.wrongPools.delete(pool.name);
     this.pools.set(pool.name, { pool, gateways: new Gateways(), records: new RecordStore() });
+  }
+
+  /** Gateways that ask for it from now on hear that there is no such pool. */
+  remove(name: string): void {
+    this.pools.delete(name);
   }
 
   /** A new key makes every hash in the kept records meaningless. */

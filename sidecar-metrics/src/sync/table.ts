@@ -1,4 +1,5 @@
 // Encodes the load table of one pool as docs/table-format.md lays it out.
+import { hashWords } from "./fnv.js";
 
 export const HEADER_BYTES = 72;
 export const ROW_BYTES = 112;
@@ -7,8 +8,6 @@ export const MISSING_U32 = 0xffff_ffff;
 const MAGIC = 0x31545257; // "WRT1", little-endian.
 const VERSION = 1;
 const CHECKSUM_FROM = 16;
-const FNV_BASIS = 2_166_136_261;
-const FNV_PRIME = 16_777_619;
 const U32 = 2 ** 32;
 
 export const STRATEGIES = ["DEFAULT", "PREFIX_CACHE"] as const;
@@ -29,6 +28,8 @@ export interface TableRow {
   number: number;
   mayBePicked: boolean;
   prefixCachingOff: boolean;
+  /** Requests for as many LoRA adapters as fit are there: one more adapter has to wait. */
+  isAtAdapterLimit: boolean;
   address: string;
   epoch: number;
   waiting: number | null;
@@ -44,23 +45,36 @@ export interface TableRow {
 
 /** The bytes of one table, kept from answer to answer: only rows that changed are written again. */
 export class TableBuffer {
-  readonly bytes: Buffer;
-  private readonly view: DataView;
-  private readonly words: Uint32Array;
+  bytes!: Buffer;
+  private view!: DataView;
+  private words!: Uint32Array;
+  private section: Buffer | null = null;
+  /** Where the rows end and a section begins. */
+  private readonly rowsEnd: number;
 
   constructor(readonly rowCount: number) {
-    // Its own memory, not a slice of a shared pool: the checksum reads it as aligned words.
-    const memory = new ArrayBuffer(HEADER_BYTES + rowCount * ROW_BYTES);
-    this.bytes = Buffer.from(memory);
-    this.view = new DataView(memory);
-    this.words = new Uint32Array(memory);
+    this.rowsEnd = HEADER_BYTES + rowCount * ROW_BYTES;
+    this.allocate(this.rowsEnd);
+  }
+
+  /** The models section behind the rows, of a length that is a multiple of 4; null: none. */
+  setSection(section: Buffer | null): void {
+    if (section === this.section) return;
+    const before = this.bytes;
+    const bytes = this.rowsEnd + (section?.length ?? 0);
+    if (bytes !== before.length) {
+      this.allocate(bytes);
+      before.copy(this.bytes, 0, 0, this.rowsEnd);
+    }
+    section?.copy(this.bytes, this.rowsEnd);
+    this.section = section;
   }
 
   writeRow(index: number, row: TableRow): void {
     const { view } = this;
     const at = HEADER_BYTES + index * ROW_BYTES;
     view.setUint16(at, row.number, true);
-    view.setUint8(at + 2, (row.mayBePicked ? 1 : 0) | (row.prefixCachingOff ? 2 : 0));
+    view.setUint8(at + 2, rowFlags(row));
     view.setUint8(at + 3, row.address.length);
     view.setUint32(at + 4, row.epoch, true);
     view.setUint32(at + 8, MISSING_U32, true);
@@ -100,16 +114,20 @@ export class TableBuffer {
     view.setUint32(48, header.sequence % U32, true);
     view.setUint32(52, Math.floor(header.sequence / U32), true);
     view.setFloat64(56, header.madeAtUnixMs, true);
-    view.setBigUint64(64, 0n, true);
-    view.setUint32(12, this.checksum(), true);
+    view.setUint32(64, this.section === null ? 0 : this.rowsEnd, true);
+    view.setUint32(68, this.section?.length ?? 0, true);
+    view.setUint32(12, hashWords(this.words, CHECKSUM_FROM / 4), true);
   }
 
-  private checksum(): number {
-    let hash = FNV_BASIS;
-    // The words have the machine's byte order: little-endian wherever images are built for.
-    for (let i = CHECKSUM_FROM / 4; i < this.words.length; i++) {
-      hash = Math.imul(hash ^ (this.words[i] as number), FNV_PRIME);
-    }
-    return hash >>> 0;
+  private allocate(bytes: number): void {
+    // Its own memory, not a slice of a shared pool: the checksum reads it as aligned words.
+    const memory = new ArrayBuffer(bytes);
+    this.bytes = Buffer.from(memory);
+    this.view = new DataView(memory);
+    this.words = new Uint32Array(memory);
   }
+}
+
+function rowFlags({ mayBePicked, prefixCachingOff, isAtAdapterLimit }: TableRow): number {
+  return (mayBePicked ? 1 : 0) | (prefixCachingOff ? 2 : 0) | (isAtAdapterLimit ? 4 : 0);
 }

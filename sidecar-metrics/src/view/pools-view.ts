@@ -2,6 +2,7 @@
 import type { Endpoint } from "../pools/endpoint.js";
 import type { Gateway } from "../sync/gateways.js";
 import type { PoolState } from "../sync/sync.js";
+import { modelsView } from "./models-view.js";
 import { findProblems } from "./problems.js";
 import type { SidecarState } from "./state.js";
 
@@ -9,12 +10,15 @@ export type PodStatus = "new" | "ok" | "failing" | "draining";
 
 export function poolsView(state: SidecarState) {
   const nowMs = state.clock.nowMs();
+  const unixMs = state.clock.unixMs();
   return {
     version: state.version,
     incarnation: state.sync.incarnation.toString(16).padStart(16, "0"),
     uptimeMs: Math.floor(nowMs - state.startedAtMs),
     problems: findProblems(state),
-    pools: [...state.sync.pools.values()].map((pool) => poolView(pool, nowMs)),
+    notes: state.cluster?.notes() ?? [],
+    kubernetes: state.cluster?.view() ?? null,
+    pools: [...state.sync.pools.values()].map((pool) => poolView(pool, nowMs, unixMs)),
   };
 }
 
@@ -22,7 +26,7 @@ export type PoolView = ReturnType<typeof poolView>;
 export type PodView = ReturnType<typeof podView>;
 export type GatewayView = ReturnType<typeof gatewayView>;
 
-export function poolView({ pool, gateways, records }: PoolState, nowMs: number) {
+export function poolView({ pool, gateways, records }: PoolState, nowMs: number, unixMs: number) {
   const addresses = new Map(pool.endpoints.map(({ number, pod }) => [number, pod.address]));
   const live = gateways.live(nowMs);
   const passedOver = pool.findPassedOver();
@@ -31,6 +35,7 @@ export function poolView({ pool, gateways, records }: PoolState, nowMs: number) 
     engine: pool.settings.engine,
     modelName: pool.settings.modelName,
     routingStrategy: pool.strategy,
+    models: modelsView(pool, unixMs),
     pods: pool.endpoints.map((one) => podView(one, passedOver.has(one), nowMs)),
     gateways: live.map((gateway) => gatewayView(gateway, nowMs)),
     decisions: live.flatMap(({ report, seenAtMs }) =>
@@ -47,9 +52,10 @@ export function poolView({ pool, gateways, records }: PoolState, nowMs: number) 
 }
 
 function podView(endpoint: Endpoint, isPassedOver: boolean, nowMs: number) {
-  const { pod, number, epoch, load, failure } = endpoint;
+  const { pod, number, epoch, load, failure, models } = endpoint;
   return {
     address: pod.address,
+    name: pod.podName,
     number,
     state: podStatus(endpoint),
     mayBePicked: !pod.isDraining && !isPassedOver,
@@ -64,6 +70,13 @@ function podView(endpoint: Endpoint, isPassedOver: boolean, nowMs: number) {
     generatedTokens: load?.generatedTokens ?? null,
     prefixQueryTokens: load?.prefixQueryTokens ?? null,
     prefixHitTokens: load?.prefixHitTokens ?? null,
+    adapters: {
+      held: models.held,
+      limit: models.adapterLimit === 0 ? null : models.adapterLimit,
+      isAtLimit: models.isAtAdapterLimit,
+    },
+    servedModels: models.served?.map(({ card }) => card.id) ?? null,
+    servedModelsFailure: models.failure,
     scrapes: Object.fromEntries(endpoint.results),
     failure:
       failure === null

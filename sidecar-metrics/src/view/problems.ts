@@ -1,6 +1,7 @@
 // The list of what is wrong, in whole sentences, most serious first.
 import type { Pool } from "../pools/pool.js";
 import type { PoolState } from "../sync/sync.js";
+import { modelProblems } from "./models-view.js";
 import type { SidecarState } from "./state.js";
 
 /** After a start, gateways get this long to show up. */
@@ -30,6 +31,8 @@ export interface Problem {
 export function findProblems(state: SidecarState): Problem[] {
   const nowMs = state.clock.nowMs();
   const problems: Problem[] = [...state.problems.values()].map((text) => ({ pool: null, text }));
+  const ofCluster = shorten(state.cluster?.problems() ?? [], "more about objects of the cluster");
+  problems.push(...ofCluster.map((text) => ({ pool: null, text })));
   for (const [name, atMs] of state.sync.wrongPools) {
     if (nowMs - atMs > WRONG_POOL_SHOWN_MS) continue;
     problems.push({
@@ -43,6 +46,7 @@ export function findProblems(state: SidecarState): Problem[] {
     const texts = [
       ...poolState.pool.problems.values(),
       ...podProblems(poolState),
+      ...shorten(modelProblems(poolState.pool, state.clock.unixMs()), "more about models"),
       ...gatewayProblems(poolState, nowMs, isYoung),
     ];
     problems.push(...texts.map((text) => ({ pool, text })));
@@ -93,7 +97,8 @@ function failingPods(pool: Pool): string[] {
   }
   for (const endpoint of pool.endpoints) {
     const { pod, failure, isFailing } = endpoint;
-    if (failure === null || !isFailing) continue;
+    // A pod that is not ready answers when it is.
+    if (failure === null || !isFailing || pod.isDraining) continue;
     const text = `Pod ${pod.address}: scrapes fail (${failure.reason}): ${failure.detail}`;
     texts.push(passedOver.has(endpoint) ? `${text}; not picked until one succeeds.` : `${text}.`);
   }

@@ -8,12 +8,16 @@ export const READY_WAIT_MS = 10_000;
 export function createReadiness(state: SidecarState): () => string[] {
   let isReady = false;
   return () => {
+    const { cluster } = state;
     const waitedMs = state.clock.nowMs() - state.startedAtMs;
-    const pending = [...state.sync.pools.values()]
+    const pools = [...state.sync.pools.values()]
       .map(({ pool }) => pool)
       .filter(({ isListed, endpoints }) => !isListed || endpoints.some((e) => !e.hasBeenTried))
       .map(({ name }) => name);
-    isReady ||= pending.length === 0 || waitedMs >= READY_WAIT_MS;
+    const pending = [...(cluster?.pending() ?? []), ...pools];
+    // Without a word from the API server there is nothing to serve, however long it takes.
+    const mayGiveUp = waitedMs >= READY_WAIT_MS && cluster?.hasAnswered !== false;
+    isReady ||= pending.length === 0 || mayGiveUp;
     return isReady ? [] : pending;
   };
 }

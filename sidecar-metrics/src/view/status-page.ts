@@ -1,11 +1,13 @@
 // The status page: what is wrong first, then each pool's pods, gateways and newest decisions.
 import type { Answer } from "../http/server.js";
 import { type Column, html, Html, table } from "./html.js";
+import { adapters, models } from "./models-page.js";
 import { type GatewayView, poolsView, type PodView, type PoolView } from "./pools-view.js";
 import type { SidecarState } from "./state.js";
 
 const REFRESH_SECONDS = 5;
 const DECISIONS_MAX = 32;
+const NOTES_MAX = 32;
 
 const STYLE = `
 :root { color-scheme: light dark; --line: #8884; --bad: #c62828; --good: #2e7d32; --dim: #888; }
@@ -47,7 +49,8 @@ export function statusPage(state: SidecarState): Answer {
           Version ${view.version}, up ${duration(view.uptimeMs)}, refreshed every ${REFRESH_SECONDS}
           s. Also: /v1/pools (JSON), /metrics (Prometheus).
         </p>
-        ${problems(view.problems, state.isHashKeyRandom)} ${view.pools.map(pool)}
+        ${problems(view.problems, state.isHashKeyRandom)} ${notes(view.notes)}
+        ${view.pools.map(pool)}
       </body>
     </html> `;
   return { status: 200, type: "text/html; charset=utf-8", body: page.text };
@@ -76,6 +79,13 @@ function problems(found: { pool: string | null; text: string }[], isHashKeyRando
     ${note}`;
 }
 
+function notes(texts: readonly string[]): Html {
+  if (texts.length === 0) return html``;
+  return html`<ul class="dim">
+    ${texts.slice(0, NOTES_MAX).map((text) => html`<li>${text}</li>`)}
+  </ul>`;
+}
+
 function pool(view: PoolView): Html {
   const strategy = view.routingStrategy ?? "as the filter is configured";
   const model = view.modelName === null ? "" : `, model ${view.modelName}`;
@@ -89,7 +99,7 @@ function pool(view: PoolView): Html {
       mispredictions: ${mispredictions}.
     </p>
     <h3>Pods</h3>
-    ${table(POD_COLUMNS, view.pods, "No pods.")}
+    ${table(podColumns(view.pods), view.pods, "No pods.")} ${models(view.models)}
     <h3>Gateways</h3>
     ${table(GATEWAY_COLUMNS, view.gateways, "No gateway polls this pool.")}
     <h3>Newest decisions</h3>
@@ -102,7 +112,7 @@ function pool(view: PoolView): Html {
 
 const POD_COLUMNS: Column<PodView>[] = [
   { title: "#", isNumber: true, cell: (pod) => pod.number },
-  { title: "pod", cell: (pod) => pod.address },
+  { title: "pod", cell: podName },
   { title: "state", cell: (pod) => html`<span class="${pod.state}">${podState(pod)}</span>` },
   { title: "age", isNumber: true, cell: (pod) => duration(pod.ageMs) },
   { title: "waiting", isNumber: true, cell: (pod) => pod.waiting },
@@ -112,6 +122,13 @@ const POD_COLUMNS: Column<PodView>[] = [
   { title: "prefix hits", isNumber: true, cell: (pod) => percent(hitRate(pod)) },
   { title: "epoch", isNumber: true, cell: (pod) => pod.epoch },
 ];
+
+const ADAPTER_COLUMN: Column<PodView> = { title: "adapters", cell: adapters };
+
+/** Most pools have no adapters, and need no column for them. */
+function podColumns(pods: readonly PodView[]): Column<PodView>[] {
+  return pods.some((pod) => adapters(pod) !== "") ? [...POD_COLUMNS, ADAPTER_COLUMN] : POD_COLUMNS;
+}
 
 const GATEWAY_COLUMNS: Column<GatewayView>[] = [
   { title: "gateway", cell: (gateway) => gateway.incarnation },
@@ -141,6 +158,10 @@ const DECISION_COLUMNS: Column<PoolView["decisions"][number]>[] = [
   { title: "predicted first token", isNumber: true, cell: (decision) => duration(decision.etaMs) },
   { title: "gateway", cell: (decision) => decision.gateway },
 ];
+
+function podName({ name, address }: PodView): string {
+  return name === null ? address : `${name}, ${address}`;
+}
 
 function podState({ state, failure, mayBePicked }: PodView): string {
   if (state !== "failing" || failure === null) return state;

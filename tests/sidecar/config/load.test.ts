@@ -64,6 +64,8 @@ test("pods as strings and as objects, IPv6 in the one spelling", async (t) => {
 const ADDRESS =
   "an IP and a port, as 10.0.0.7:8000 or [fd00::7]:8000 (Envoy takes no host name here)";
 
+const POOLS = "a list of 1 to 64 pools; it may be absent where there is kubernetes";
+
 const REFUSED: [string, string, string][] = [
   [
     "a number out of range",
@@ -86,17 +88,13 @@ const REFUSED: [string, string, string][] = [
     "pools:\n  - pods: {file: pods.yaml}\n",
     "sidecar.yaml:2: pools[0].name: is missing; it must be 1 to 63 of A-Z a-z 0-9 . _ / -",
   ],
-  [
-    "no pools",
-    "listen: {}\n",
-    "sidecar.yaml:1: pools: is missing; it must be a list of 1 to 64 pools",
-  ],
-  ["an empty file", "", "sidecar.yaml:1: pools: is missing; it must be a list of 1 to 64 pools"],
+  ["no pools", "listen: {}\n", `sidecar.yaml:1: pools: is missing; it must be ${POOLS}`],
+  ["an empty file", "", `sidecar.yaml:1: pools: is missing; it must be ${POOLS}`],
   [
     "a list instead of keys",
     "- a\n",
     'sidecar.yaml:1: ["a"] is not allowed; it must be an object with keys of listen, logLevel, ' +
-      "hashKey, hashKeyFile, statusPage, metrics, scrape, pools",
+      "hashKey, hashKeyFile, statusPage, metrics, scrape, kubernetes, pools",
   ],
   [
     "a host name as pod",
@@ -120,7 +118,7 @@ const REFUSED: [string, string, string][] = [
     "two sources of pods",
     `${POOL.replace("static:", "file: x, static:")}`,
     'sidecar.yaml:3: pools[0].pods: {"file":"x","static":["10.0.0.1:80"]} is not allowed; ' +
-      "it must be an object with exactly one of static, file",
+      "it must be an object with exactly one of static, file, kubernetes",
   ],
   [
     "a pool twice",
@@ -164,7 +162,8 @@ const REFUSED: [string, string, string][] = [
     "pools: &all [*all]\n",
     "sidecar.yaml:1: pools[0]: an alias inside of what it stands for is not allowed; " +
       "it must be an object with keys of name, engine, routingStrategy, modelName, scheme, " +
-      "metricsPath, metricsPort, tls, bearerTokenFile, pods",
+      "metricsPath, metricsPort, modelsPath, tls, bearerTokenFile, models, objectives, closed, " +
+      "pods",
   ],
   ["a key twice", `${POOL}pools: []\n`, "sidecar.yaml:4: Map keys must be unique"],
 ];

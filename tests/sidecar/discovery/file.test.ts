@@ -85,6 +85,8 @@ test("an object with pods, their settings and the strategy", () => {
         metricsPath: "/m",
         metricsPort: 9_400,
         isDraining: true,
+        uid: null,
+        podName: null,
       },
     ],
   });

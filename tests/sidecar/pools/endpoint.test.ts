@@ -10,6 +10,8 @@ const POD: PodSettings = {
   metricsPath: "/metrics",
   metricsPort: null,
   isDraining: false,
+  uid: null,
+  podName: null,
 };
 
 const LOAD: PodLoad = {
@@ -23,6 +25,7 @@ const LOAD: PodLoad = {
   prefixHitTokens: 500,
   hasPrefixCaching: true,
   startTimeSeconds: 1_700_000_000.25,
+  lora: null,
   oddNames: [],
 };
 

@@ -11,7 +11,15 @@ const HEADER = { strategy: null, hashKey: null, incarnation: 1n, sequence: 1, ma
 const SETTINGS = { name: "p", engine: "vllm", modelName: null, strategy: null } as const;
 
 function pod(address: string, isDraining = false): PodSettings {
-  return { address, scheme: "http", metricsPath: "/metrics", metricsPort: null, isDraining };
+  return {
+    address,
+    scheme: "http",
+    metricsPath: "/metrics",
+    metricsPort: null,
+    isDraining,
+    uid: null,
+    podName: null,
+  };
 }
 
 function load(waiting: number, promptTokens: number): PodLoad {
@@ -26,6 +34,7 @@ function load(waiting: number, promptTokens: number): PodLoad {
     prefixHitTokens: null,
     hasPrefixCaching: null,
     startTimeSeconds: null,
+    lora: null,
     oddNames: [],
   };
 }
@@ -180,4 +189,27 @@ test("a strategy from discovery wins, and goes when discovery has no say any mor
   assert.equal(pool.strategy, "PREFIX_CACHE");
   pool.setList({ pods: [] }, 0);
   assert.equal(pool.strategy, "DEFAULT");
+});
+
+test("another pod at the same address has the number and nothing else of the former", () => {
+  const world = new World();
+  const of = (uid: string): PodSettings => ({ ...pod("10.0.0.1:80"), uid });
+  world.list(0, pod("10.0.0.9:80"), of("first"));
+  const first = world.pool.endpoints[1]!;
+  first.record({ result: "ok", load: load(3, 100), sentAtMs: 0 });
+  const { epoch, number } = world.rows(0)[1]!;
+  assert.notEqual(epoch, 0);
+  world.list(0, pod("10.0.0.9:80"), of("second"));
+  const second = world.pool.endpoints[1]!;
+  assert.notEqual(second, first);
+  assert.deepEqual([world.scraped.has(first), world.scraped.has(second)], [false, true]);
+  const unknown = world.rows(0)[1]!;
+  assert.deepEqual([unknown.number, unknown.epoch, unknown.waiting], [number, 0, 0xffffffff]);
+  second.record({ result: "ok", load: load(3, 100), sentAtMs: 0 });
+  assert.notEqual(world.rows(0)[1]!.epoch, epoch);
+  // The same goes for one that comes after a while in which there was none.
+  world.list(0, pod("10.0.0.9:80"));
+  world.list(0, pod("10.0.0.9:80"), of("third"));
+  assert.equal(world.rows(0)[1]!.epoch, 0);
+  assert.equal(world.rows(0)[1]!.number, number);
 });

@@ -36,6 +36,7 @@ test("a V0 page", () => {
     prefixHitTokens: null,
     hasPrefixCaching: false,
     startTimeSeconds: 1_735_123_456.78,
+    lora: null,
     oddNames: [],
   });
 });
@@ -52,6 +53,7 @@ test("a V1 page with two engines: sums, the mean share, old names not counted tw
     prefixHitTokens: 700_000,
     hasPrefixCaching: true,
     startTimeSeconds: 1_760_123_456.78,
+    lora: null,
     oddNames: [],
   });
 });
@@ -130,4 +132,42 @@ test("a page of another program has no load", () => {
     kind: "no_metrics",
   });
   assert.deepEqual(read(""), { kind: "no_metrics" });
+});
+
+function lora(at: string, running: string, waiting = "", limit = "4"): string {
+  const labels = `running_lora_adapters="${running}",waiting_lora_adapters="${waiting}"`;
+  return `vllm:lora_requests_info{max_lora="${limit}",${labels}} ${at}`;
+}
+
+const LORA_PAGES: [string, string[], PodLoad["lora"]][] = [
+  ["no adapters are served", [], null],
+  ["one series", [lora("1.7e+09", "sql,code", "x")], lists("sql code", "x")],
+  [
+    "the newest of those that vLLM leaves on its page, wherever it stands",
+    [lora("1.76e+09", "old"), lora("1.7600000012e+09", "new"), lora("1.7600000011e+09", "", "old")],
+    lists("new", ""),
+  ],
+  ["nothing runs", [lora("1.7e+09", "")], lists("", "")],
+  ["blanks after commas", [lora("1.7e+09", "a, b ,,c")], lists("a b c", "")],
+  ["a value that is no time", [lora("NaN", "bad"), lora("5", "good")], lists("good", "")],
+  ["a limit that is no number", [lora("1", "a", "", "None")], lists("a", "", 0)],
+  ["V0 without LoRA", [lora("1.7e+09", "", "", "0")], null],
+];
+
+function lists(running: string, waiting: string, limit = 4): PodLoad["lora"] {
+  const names = (text: string): string[] => (text === "" ? [] : text.split(" "));
+  return { running: names(running), waiting: names(waiting), limit };
+}
+
+for (const [name, lines, expected] of LORA_PAGES) {
+  test(`adapters: ${name}`, () => {
+    assert.deepEqual(load(QUEUE + lines.join("\n"), "m").lora, expected);
+  });
+}
+
+test("adapters: names without end are cut", () => {
+  const names = Array.from({ length: 300 }, (_, index) => `n${index}`);
+  names[5] = "x".repeat(257);
+  const { running } = load(`${QUEUE}${lora("1", names.join(","))}\n`).lora ?? { running: [] };
+  assert.deepEqual([running.length, running[5]], [255, "n6"]);
 });

@@ -12,7 +12,13 @@ export function stateWithPod() {
   const settings = { name: "p", engine: "vllm", modelName: null, strategy: null } as const;
   const pool = new Pool(settings, { added() {}, removed() {} });
   sync.add(pool);
-  const metrics = { scheme: "http", metricsPath: "/metrics", metricsPort: null } as const;
+  const metrics = {
+    scheme: "http",
+    metricsPath: "/metrics",
+    metricsPort: null,
+    uid: null,
+    podName: null,
+  } as const;
   pool.setList({ pods: [{ address: "10.0.0.1:80", isDraining: false, ...metrics }] }, 0);
   const endpoint: Endpoint | undefined = pool.endpoints[0];
   assert.ok(endpoint);
@@ -33,6 +39,7 @@ export function stateWithPod() {
       ...counters,
       hasPrefixCaching: true,
       startTimeSeconds: 1,
+      lora: null,
       oddNames: [],
     },
   });
@@ -43,6 +50,7 @@ export function stateWithPod() {
     version: "test",
     isHashKeyRandom: false,
     problems: new Map(),
+    cluster: null,
   };
   return { state, pool, endpoint, time };
 }

@@ -141,7 +141,13 @@ for (const [name, change, text] of PROBLEMS) {
 
 test("an unreachable pod is not picked, and said so; more than half of them are", () => {
   const { state, pool } = stateWithPod();
-  const metrics = { scheme: "http", metricsPath: "/metrics", metricsPort: null } as const;
+  const metrics = {
+    scheme: "http",
+    metricsPath: "/metrics",
+    metricsPort: null,
+    uid: null,
+    podName: null,
+  } as const;
   const addresses = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
   const pods = addresses.map((address) => ({ address, isDraining: false, ...metrics }));
   pool.setList({ pods }, 0);

@@ -1,0 +1,17 @@
+// What has rightly no series in the scene, with the reason; everything else must have some.
+
+/** By engine and query: names that this version of vLLM does not have, under any spelling. */
+export const EMPTY_FOR_ENGINE: Readonly<Record<string, string>> = {
+  "V1: Swapped, and preemptions each second A": "V1 does not swap; query B is its successor",
+  "V1: Prompt tokens in cache C": "V1 has counters in place of V0's mean, which query B reads",
+  "V0: Prompt tokens in cache B": "V0 has no counters of hits, only the mean of query C",
+  "V0: Tokens B": "V0 has no counter of hits",
+  "vllm-v0: Prompt tokens in cache C": "-1: prefix caching is off, and a share of -1 is none",
+};
+
+/** Selectors with this in them may have none. */
+export const EMPTY_SELECTORS: Readonly<Record<string, string>> = {
+  'reason=~"fallback-no-table|': "the sidecar counts a reason once it was given; here none was",
+  warmroute_kubernetes_connected: "the scene has no Kubernetes",
+  'reason="shed"': "no request of the scene is Sheddable",
+};
