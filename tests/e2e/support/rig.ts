@@ -30,6 +30,8 @@ export interface RigPool {
   /** Keys of the filter's configuration besides `pool`. */
   config?: Record<string, unknown>;
   listener?: Partial<ListenerOptions>;
+  /** Keys of the pool in the sidecar's configuration. */
+  sidecar?: Record<string, unknown>;
   allowHold?: boolean;
 }
 
@@ -54,7 +56,7 @@ export async function startRig(pools: RigPool[], tables?: Map<string, TablePool>
       ? await startTableServer(sidecarPort as number, tables)
       : await startSidecar({
           port: sidecarPort as number,
-          pools: pools.map(({ name, pods }) => ({ name, pods })),
+          pools: pools.map(({ name, pods, sidecar }) => ({ ...sidecar, name, pods })),
         });
   const listener = (index: number, config: Record<string, unknown> | string): Listener => {
     const pool = pools[index] as RigPool;
