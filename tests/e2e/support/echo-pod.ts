@@ -10,7 +10,11 @@ export interface Received {
   headers: Record<string, string | string[] | undefined>;
   bytes: number;
   sha256: string;
+  /** The body itself, where it is not long. */
+  text: string;
 }
+
+const TEXT_BYTES_MAX = 64 * 1024;
 
 export type Handler = (
   received: Received,
@@ -44,6 +48,7 @@ export async function startEchoPod(name: string, port = 0): Promise<EchoPod> {
         headers: request.headers,
         bytes: body.length,
         sha256: sha256(body),
+        text: body.length > TEXT_BYTES_MAX ? "" : body.toString("utf8"),
       };
       received.push(one);
       response.setHeader("x-pod", name);
@@ -63,6 +68,7 @@ export async function startEchoPod(name: string, port = 0): Promise<EchoPod> {
       headers: request.headers,
       bytes: 0,
       sha256: "",
+      text: "",
     });
     socket.write(
       "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",

@@ -15,6 +15,7 @@ import {
 import { freePorts } from "../../../lab/ports.js";
 import { until } from "../../../lab/processes.js";
 import { startSidecar, type Sidecar } from "../../../lab/sidecar.js";
+import { startTableServer, type TablePool } from "./table-server.js";
 
 /** The repository's root, two folders above the compiled tests. */
 const ROOT = fileURLToPath(new URL("../../../../../", import.meta.url));
@@ -29,12 +30,14 @@ export interface RigPool {
   /** Keys of the filter's configuration besides `pool`. */
   config?: Record<string, unknown>;
   listener?: Partial<ListenerOptions>;
+  /** Keys of the pool in the sidecar's configuration. */
+  sidecar?: Record<string, unknown>;
   allowHold?: boolean;
 }
 
 export interface Rig {
   envoy: Envoy;
-  sidecar: Sidecar;
+  sidecar: Pick<Sidecar, "stop">;
   sidecarPort: number;
   /** By pool: where its listener is. */
   urls: string[];
@@ -44,13 +47,17 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export async function startRig(pools: RigPool[]): Promise<Rig> {
+/** With `tables` the test's own tables stand in for the sidecar's. */
+export async function startRig(pools: RigPool[], tables?: Map<string, TablePool>): Promise<Rig> {
   if (!existsSync(FILTER_WASM)) throw new Error(`${FILTER_WASM} is not built`);
   const [adminPort, sidecarPort, ...ports] = await freePorts(2 + pools.length);
-  const sidecar = await startSidecar({
-    port: sidecarPort as number,
-    pools: pools.map(({ name, pods }) => ({ name, pods })),
-  });
+  const sidecar =
+    tables !== undefined
+      ? await startTableServer(sidecarPort as number, tables)
+      : await startSidecar({
+          port: sidecarPort as number,
+          pools: pools.map(({ name, pods, sidecar }) => ({ ...sidecar, name, pods })),
+        });
   const listener = (index: number, config: Record<string, unknown> | string): Listener => {
     const pool = pools[index] as RigPool;
     return httpListener({
@@ -173,7 +180,7 @@ async function untilRouted(url: string): Promise<void> {
   await until(
     `the table is in force at ${url}`,
     async () => {
-      const { decision } = await send(`${url}/v1/models`, null);
+      const { decision } = await send(`${url}/health`, null);
       inARow = decision.reason === "no-prompt" ? inARow + 1 : 0;
       return inARow >= 8;
     },

@@ -402,6 +402,36 @@ test("where no list is known a pod answers", () => {
   assert.deepEqual([result.localResponse, decisionOf(result).reason], [null, "no-prompt"]);
 });
 
+test("500 where Envoy does not let the body be changed, and nothing of it stays", () => {
+  const gateway = new Gateway({ models: RENAME });
+  for (const prompt of ["hi", textOf(4, 200_000)]) {
+    const body = JSON.stringify({ prompt, model: "qwq" });
+    const { host, root } = gateway.vms[0]!;
+    const stream = host.newStream(root, { keepBodies: true });
+    stream.isWritable = () => false;
+    stream.requestHeaders([
+      [":method", "POST"],
+      [":path", "/v1/completions"],
+      ["content-type", "application/json"],
+    ]);
+    stream.requestBody(body, true);
+    assert.deepEqual([stream.continued, stream.localResponse!.status], [false, 500]);
+    stream.done();
+    assert.equal(gateway.inFlight, 0);
+  }
+  assert.equal(gateway.count("unrewritten"), 2);
+  assert.equal(gateway.counter("rewritten"), 0);
+  assert.equal(decisionOf(gateway.send(ask("qwq-32b", textOf(4, 200_000)))).reason, "cold");
+});
+
+test("an alias is rewritten where no pod may be picked, and Envoy chooses", () => {
+  const gateway = new Gateway({ models: CLOSED, pods: [] });
+  const result = gateway.send(ask("qwq"));
+  assert.deepEqual([modelOf(result), result.destinationHeader], ["qwq-32b", null]);
+  assert.equal(gateway.count("fallback-no-endpoint"), 1);
+  assert.equal(gateway.send(ask("nope")).localResponse!.status, 404);
+});
+
 test("refusals are no feedback: nothing is learned, held or inserted", () => {
   const gateway = new Gateway({ models: CLOSED });
   for (let i = 0; i < 20; i++) gateway.send(chat("s", "q"));

@@ -20,6 +20,10 @@ test(`${REQUESTS} random requests over two VMs leave nothing behind`, () => {
   for (const reason of ["prefix", "load", "cold", "no-prompt", "fallback-json"]) {
     assert.ok((json.reasons[reason] ?? 0) > 100, `${reason}: ${json.reasons[reason]}`);
   }
+  for (const reason of ["unknown-model", "model-list"]) {
+    assert.ok((json.reasons[reason] ?? 0) > 10, `${reason}: ${json.reasons[reason]}`);
+  }
+  assert.ok(gateway.counter("rewritten") > 100);
   assert.ok(gateway.counter("sync_failures") > 0);
   // Every slot was given back: as many streams as ever are followed, none is turned away.
   for (const { host, root } of gateway.vms) {

@@ -1,4 +1,4 @@
-// Criticality and objectives: who is shed when every pod is saturated. LoRA adapters: who is picked.
+// Criticality and objectives: who is shed when all pods are saturated. LoRA: who is picked.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestResult, RequestSpec } from "../../../simulator/host/index.js";

@@ -1,6 +1,7 @@
 // Sends random requests through a gateway of two VMs while its pods and its sidecar misbehave.
 import type { Gateway as GatewayType } from "./gateway.js";
-import { Gateway } from "./gateway.js";
+import { Gateway, POOL } from "./gateway.js";
+import type { ModelsSpec } from "./models-section.js";
 import { randomFrom } from "./random.js";
 import { makePods } from "./sidecar.js";
 import { liveStream } from "./soak-streams.js";
@@ -31,7 +32,7 @@ export interface SoakResult {
 export function soak({ requests, seed, every }: SoakOptions): SoakResult {
   const random = randomFrom(seed);
   const pods = makePods(6).map((pod) => ({ ...pod, capacityTokens: 200_000 }));
-  const gateway = new Gateway({ vms: 2, pods, config: { indexMiB: 4 } });
+  const gateway = new Gateway({ vms: 2, pods, config: { indexMiB: 4, modelHeader: "x-model" } });
   const open: Generator<void>[] = [];
   let started = 0;
   let memoryBytesWarm: number[] = [];
@@ -61,6 +62,29 @@ function advanceOne(open: Generator<void>[], random: () => number): void {
   open.pop();
 }
 
+/** The two names that are asked for, as aliases, adapters, or nobody's. */
+function modelsFrom(random: () => number): ModelsSpec {
+  const weight = Math.floor(random() * 100);
+  const endpoints = Array.from({ length: Math.floor(random() * 4) }, () =>
+    Math.floor(random() * 6),
+  );
+  return {
+    isClosed: random() < 0.2,
+    models: [
+      { name: "m", criticality: random() < 0.3 ? "Sheddable" : "Standard" },
+      {
+        name: random() < 0.5 ? "n" : "m2",
+        targets: [
+          ["m", weight],
+          ["n".repeat(1 + weight), 100 - weight],
+        ],
+      },
+    ],
+    adapters: [{ name: random() < 0.5 ? "n" : "lora", endpoints }],
+    list: Array.from({ length: weight }, (_, i) => ({ id: `model-${i}`, object: "model" })),
+  };
+}
+
 /** Something changes: load, a pod that drains or restarts, the sidecar's mood, the hash key. */
 function disturb(gateway: GatewayType, random: () => number): void {
   const pod = gateway.pods[Math.floor(random() * gateway.pods.length)]!;
@@ -70,6 +94,7 @@ function disturb(gateway: GatewayType, random: () => number): void {
   pod.mayBePicked = random() < 0.8;
   if (random() < 0.1) pod.epoch = (pod.epoch ?? 1) + 1;
   const { sidecar } = gateway;
+  if (random() < 0.3) sidecar.models.set(POOL, modelsFrom(random));
   if (random() < 0.02) sidecar.hashKey = Buffer.alloc(16, Math.floor(random() * 256));
   const mood = random();
   sidecar.answer = null;
