@@ -88,7 +88,7 @@ function envoyProxy(needs: SidecarNeeds): KubeObject {
   object.set(["spec", "provider", "kubernetes", "envoyServiceAccount", "name"], names.shared);
   const volume = named(object, [...POD_PATH, "volumes"], "warmroute-config");
   object.set([...volume, "configMap", "name"], names.shared);
-  const sidecar = named(object, [...POD_PATH, "containers"], "sidecar");
+  const sidecar = named(object, [...POD_PATH, "initContainers"], "sidecar");
   if (image !== null) object.set([...sidecar, "image"], image);
   const env = [...sidecar, "env"];
   const gatewayName = `${gateway.namespace}/${gateway.name}`;

@@ -52,7 +52,7 @@ describe("warmroute migrate", () => {
     });
     const pod = "spec.provider.kubernetes.envoyDeployment.patch.value.spec.template.spec";
     const proxy = objects.get("EnvoyProxy llm/warmroute-inference-gateway");
-    assert.equal(at(proxy, `${pod}.containers.0.image`), "r.example/sidecar:2");
+    assert.equal(at(proxy, `${pod}.initContainers.0.image`), "r.example/sidecar:2");
     assert.doesNotMatch(err, /^(error|warning)/m);
   });
 

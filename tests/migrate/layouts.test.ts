@@ -199,7 +199,7 @@ spec:
     );
     const sidecar = at(
       objects.get("EnvoyProxy default/warmroute-gw"),
-      "spec.provider.kubernetes.envoyDeployment.patch.value.spec.template.spec.containers.0",
+      "spec.provider.kubernetes.envoyDeployment.patch.value.spec.template.spec.initContainers.0",
     ) as Json;
     const env = sidecar["env"] as Json[];
     const read = env.filter(({ name }) => String(name).includes("NAMESPACES"));

@@ -165,7 +165,7 @@ describe("QwQ-32B: a pool attached by annotation, to port 8081", () => {
     assert.equal(at(kubernetes, "envoyServiceAccount.name"), name);
     const pod = at(kubernetes, "envoyDeployment.patch.value.spec.template.spec") as Json;
     assert.deepEqual(at(pod, "volumes.0"), { name: "warmroute-config", configMap: { name } });
-    const env = at(pod, "containers.0.env") as Json[];
+    const env = at(pod, "initContainers.0.env") as Json[];
     assert.deepEqual(env.slice(-2), [
       { name: "WARMROUTE_KUBERNETES_NAMESPACES_0", value: "default" },
       { name: "WARMROUTE_KUBERNETES_GATEWAY", value: "default/inference-gateway" },

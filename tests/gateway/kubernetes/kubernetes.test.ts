@@ -9,7 +9,9 @@ import "./models.js";
 import "./two-pools.js";
 import "./versions.js";
 import "./canary.js";
+import "./sidecar.js";
 import "./rollout.js";
+import "./tls-pods.js";
 import "./example.js";
 import "./manifests.js";
 // The last: it also ends the cluster.

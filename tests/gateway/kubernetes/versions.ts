@@ -9,6 +9,7 @@ import type { JsonPatch } from "../support/overlay.js";
 import { FILTER_WASM } from "../support/tools.js";
 import { LLM_LISTENER } from "../support/world.js";
 import { Traffic, until, untilCached } from "./client.js";
+import { HeldAnswer } from "./held-answer.js";
 import { get } from "./the-world.js";
 
 const TEXTS = Array.from({ length: 8 }, (_, i) => prose(`traffic ${i}`, 3000));
@@ -29,8 +30,10 @@ const vmId = async (): Promise<string> => {
 
 describe("changes under traffic", () => {
   let traffic: Traffic | undefined;
+  let held: HeldAnswer | undefined;
   after(async () => {
     await traffic?.stop();
+    await held?.close();
     await get().apply({});
   });
   const noneFailed = async (): Promise<void> => {
@@ -38,13 +41,15 @@ describe("changes under traffic", () => {
     assert.deepEqual([...(traffic?.failures ?? [])], []);
   };
 
-  test("a configuration: no request fails, and the answers show it", async () => {
+  test("a configuration: no request fails or is cut, and the answers show it", async () => {
     traffic = new Traffic(get(), TEXTS);
     await traffic.more(50);
+    held = await HeldAnswer.open(get(), "under way while the configuration changes");
     await get().apply({ patches: [DEBUG] });
     await get().untilServed("debugHeaders is in force", ({ decision }) => decision.reason !== "");
     await traffic.more(200);
     await noneFailed();
+    await held.endsWhole();
   });
 
   test("a bad configuration is refused while the old one serves", async () => {
@@ -61,12 +66,13 @@ describe("changes under traffic", () => {
     await get().apply({ patches: [DEBUG] });
   });
 
-  test("a new version of the filter: no request fails, and its index is warm", async () => {
+  test("a new version of the filter: none fails or is cut, and its index is warm", async () => {
     const known = await Promise.all(KNOWN.map((text) => untilCached(get(), text)));
     const module = withCustomSection(readFileSync(FILTER_WASM), "the next version");
     const filter = await pushFilter(join(get().rig.folder, "images"), "v2", module);
     traffic = new Traffic(get(), TEXTS);
     await traffic.more(50);
+    held = await HeldAnswer.open(get(), "under way while the version changes");
     await get().apply({ filter, patches: [DEBUG] });
     await until("Envoy has the new vm_id", async () => {
       return (await vmId()) === `warmroute-${filter.sha256}`;
@@ -85,5 +91,6 @@ describe("changes under traffic", () => {
     }
     await traffic.more(100);
     await noneFailed();
+    await held.endsWhole();
   });
 });

@@ -1,19 +1,18 @@
 // Runs a pod's containers as processes: own network namespace, own root directory, probes, preStop.
-import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { start, until, type Child } from "../../../lab/processes.js";
+import { answers, portOf, startPreStop } from "./container-hooks.js";
 import { openPodNetwork, type PodNetwork } from "./network.js";
 import { planOf, type Container, type Images, type Pod, type Probe } from "./pod-spec.js";
 import { secretValue, writeVolumes, type VolumeSource } from "./pod-volumes.js";
 import { POD_ROOT } from "./tools.js";
 
 const PROBE_TIMEOUT_MS = 30_000;
-const PRE_STOP_TIMEOUT_MS = 10_000;
+/** Kubernetes' default. */
+const GRACE_SECONDS = 30;
 const RELAY = fileURLToPath(new URL("./relay-main.js", import.meta.url));
-const run = promisify(execFile);
 
 export interface ContainerPodOptions {
   pod: Pod;
@@ -39,6 +38,10 @@ const LOG_TAIL_BYTES = 3_000;
 export class ContainerPod {
   readonly #children = new Map<string, Child>();
   readonly #relays: Child[] = [];
+  /** By container: the command of its preStop hook, which runs or has run. */
+  readonly #hooks = new Map<string, Child>();
+  /** By the volume's name. */
+  #volumePaths = new Map<string, string>();
 
   private constructor(
     readonly options: ContainerPodOptions,
@@ -87,24 +90,46 @@ export class ContainerPod {
     return socketPath;
   }
 
-  /** preStop of every container, then SIGTERM, as a kubelet ends a pod. */
+  /** What the preStop command of a container wrote so far; "" before it runs. */
+  hookOutput(name: string): string {
+    return this.#hooks.get(name)?.output ?? "";
+  }
+
+  /** Ends a container as a crash would; nothing starts it again before `restart`. */
+  async kill(name: string): Promise<void> {
+    const child = this.container(name);
+    child.signal("SIGKILL");
+    await child.ended();
+  }
+
+  /** Starts a container that ended, as a kubelet does, and waits until its probes pass. */
+  async restart(name: string): Promise<void> {
+    const { initContainers = [], containers } = this.options.pod.spec;
+    const container = [...initContainers, ...containers].find((one) => one.name === name);
+    if (container === undefined) throw new Error(`the pod has no container ${name}`);
+    await this.#start(container);
+    await this.#untilPasses(container, container.readinessProbe);
+  }
+
+  /** As a kubelet: each container ends after its own preStop, those that start first end last. */
   async terminate(): Promise<void> {
     const { initContainers = [], containers } = this.options.pod.spec;
-    await Promise.all([...containers, ...initContainers].map((one) => this.#preStop(one)));
+    await Promise.all(containers.map((one) => this.#end(one)));
+    for (const container of [...initContainers].reverse()) await this.#end(container);
     await this.stop();
   }
 
   async stop(): Promise<void> {
-    const children = [...this.#children.values(), ...this.#relays];
+    const children = [...this.#hooks.values(), ...this.#children.values(), ...this.#relays];
     await Promise.all(children.map((child) => child.stop()));
     await this.network.close();
   }
 
   async #startAll(): Promise<void> {
     const { pod, folder, volumes, address } = this.options;
-    const paths = await writeVolumes(volumes, pod, address, join(folder, "volumes"));
+    this.#volumePaths = await writeVolumes(volumes, pod, address, join(folder, "volumes"));
     for (const container of pod.spec.initContainers ?? []) {
-      const child = await this.#start(container, paths);
+      const child = await this.#start(container);
       if (container.restartPolicy === "Always") {
         await this.#untilPasses(container, container.startupProbe);
       } else {
@@ -112,20 +137,20 @@ export class ContainerPod {
         if (child.exitCode !== 0) throw this.#failure(container.name, child);
       }
     }
-    for (const container of pod.spec.containers) await this.#start(container, paths);
+    for (const container of pod.spec.containers) await this.#start(container);
     for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
       await this.#untilPasses(container, container.startupProbe);
       await this.#untilPasses(container, container.readinessProbe);
     }
   }
 
-  async #start(container: Container, paths: Map<string, string>): Promise<Child> {
+  async #start(container: Container): Promise<Child> {
     const { pod, folder, address, images, env, hostsPath, volumes } = this.options;
     const secret = (name: string, key: string): Promise<string | null> =>
       secretValue(volumes.api, pod, name, key);
     const plan = await planOf(pod, container, { address, images, env, secret });
     const mounts = (container.volumeMounts ?? []).map(({ name, mountPath, subPath = "" }) => {
-      const path = paths.get(name);
+      const path = this.#volumePaths.get(name);
       if (path === undefined) throw new Error(`${container.name}: there is no volume ${name}`);
       return `${mountPath}=${join(path, subPath)}`;
     });
@@ -171,38 +196,18 @@ export class ContainerPod {
     );
   }
 
-  async #preStop(container: Container): Promise<void> {
-    const { httpGet, exec } = container.lifecycle?.preStop ?? {};
-    const pid = this.#children.get(container.name)?.pid;
-    // A hook that fails delays nothing: the kubelet reports it and goes on.
-    if (httpGet !== undefined) {
-      const port = portOf(container, httpGet.port);
-      const signal = AbortSignal.timeout(PRE_STOP_TIMEOUT_MS);
-      const url = `http://${this.address}:${port}${httpGet.path ?? "/"}`;
-      await fetch(url, { signal }).catch(() => undefined);
-    }
-    if (exec?.command === undefined || pid === undefined) return;
-    const [program = "", ...rest] = exec.command;
-    const images = this.options.images(container.image, program);
-    const inside = ["-t", String(pid), "-n", "-m", `--root=/proc/${pid}/root`];
-    const options = { timeout: PRE_STOP_TIMEOUT_MS };
-    await run("nsenter", [...inside, ...images, ...rest], options).catch(() => undefined);
-  }
-}
-
-function portOf(container: Container, port: number | string): number {
-  if (typeof port === "number") return port;
-  const named = container.ports?.find((one) => one.name === port)?.containerPort;
-  if (named === undefined) throw new Error(`${container.name} has no port named ${port}`);
-  return named;
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
-    await response.arrayBuffer();
-    return response.status < 400;
-  } catch {
-    return false;
+  async #end(container: Container): Promise<void> {
+    const child = this.#children.get(container.name);
+    if (child === undefined) return;
+    const hook = await startPreStop({
+      container,
+      pid: child.pid,
+      address: this.address,
+      images: this.options.images,
+      graceMs: (this.options.pod.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS) * 1000,
+    });
+    if (hook.command !== null) this.#hooks.set(container.name, hook.command);
+    await hook.ended;
+    await child.stop();
   }
 }

@@ -21,19 +21,31 @@ export interface FilterImage {
   sha256: string;
 }
 
+/** Where an image goes, and as whom. */
+export interface Destination {
+  /** `HOST:PORT/PATH` */
+  repository: string;
+  login: { username: string; password: string } | null;
+}
+
 /** Pushes the built filter, or `module`, under a tag. */
 export async function pushFilter(
   folder: string,
   tag: string,
   module: Uint8Array = readFileSync(FILTER_WASM),
+  at: Destination = { repository: REPOSITORY, login: null },
 ): Promise<FilterImage> {
   mkdirSync(folder, { recursive: true });
   const wasm = join(folder, `${tag}.wasm`);
   writeFileSync(wasm, module);
-  const url = `${REPOSITORY}:${tag}`;
+  const { repository, login } = at;
+  const url = `${repository}:${tag}`;
   const out = join(folder, `image-${tag}`);
   const args = [IMAGE_SCRIPT, "--wasm", wasm, "--out", out, "--push", url, "--insecure"];
-  const output = await runProgram(process.execPath, args, "", { PWD: ROOT });
+  const as = login === null ? [] : ["--username", login.username];
+  const password = login === null ? {} : { WARMROUTE_REGISTRY_PASSWORD: login.password };
+  const env = { PWD: ROOT, ...password };
+  const output = await runProgram(process.execPath, [...args, ...as], "", env);
   const sha256 = /@sha256:([0-9a-f]{64})\s*$/.exec(output.stdout)?.[1];
   if (output.code !== 0 || sha256 === undefined) {
     throw new Error(`image --push ${url}: ${output.code}\n${output.stderr}${output.stdout}`);

@@ -1,6 +1,7 @@
 // A model pod: a simulated vLLM behind a thin server that keeps what came and can answer otherwise.
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import type { ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { startPod } from "../../../simulator/pods/pod.js";
 import { MODEL_PORT } from "./addresses.js";
 
@@ -32,6 +33,8 @@ export interface ModelPodOptions {
   model: string;
   adapters?: readonly string[];
   port?: number;
+  /** PEM; with it the pod speaks TLS only. */
+  tls?: { cert: string; key: string } | undefined;
 }
 
 /** Starts the pod and its server on the pod's own address. */
@@ -51,9 +54,13 @@ export async function startModelPod(options: ModelPodOptions): Promise<ModelPod>
     }
     forward(request, body, pod.address, response);
   };
-  const server = createServer({ noDelay: true, requestTimeout: 0 }, (request, response) => {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch(() => response.destroy());
-  });
+  };
+  const how = { noDelay: true, requestTimeout: 0 };
+  const { tls } = options;
+  const server =
+    tls === undefined ? createServer(how, take) : createTlsServer({ ...how, ...tls }, take);
   server.keepAliveTimeout = 3_600_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

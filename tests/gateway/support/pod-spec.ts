@@ -13,6 +13,7 @@ export interface PodSpec {
   initContainers?: Container[];
   containers: Container[];
   volumes?: Volume[];
+  terminationGracePeriodSeconds?: number;
 }
 
 export interface Container {

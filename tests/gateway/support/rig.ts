@@ -41,6 +41,8 @@ export class Rig {
   /** Envoy pods that run, oldest first. */
   readonly envoyPods: ContainerPod[] = [];
   readonly kubelet: Kubelet;
+  /** What model pods with the annotation test/tls show; set before the first of them. */
+  modelTls: { cert: string; key: string } | undefined;
 
   private constructor(
     readonly folder: string,
@@ -171,7 +173,8 @@ export class Rig {
     const address = this.#modelAddresses.take();
     const model = annotations["test/model"] ?? servedModel(pod) ?? "demo";
     const adapters = (annotations["test/adapters"] ?? "").split(",").filter((one) => one !== "");
-    const running = await startModelPod({ address, name, model, adapters });
+    const tls = annotations["test/tls"] === "true" ? this.modelTls : undefined;
+    const running = await startModelPod({ address, name, model, adapters, tls });
     const key = `${namespace}/${name}`;
     this.modelPods.set(key, running);
     if (annotations["test/holds"] !== "true") return running;

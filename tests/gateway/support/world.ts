@@ -1,10 +1,11 @@
 // warmroute as a user installs it on the rig: pool, pods, manifests; and what tests ask of it.
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { until } from "../../../lab/processes.js";
 import { chat, send, type Answer } from "../../e2e/support/rig.js";
-import { MODEL_PORT } from "./addresses.js";
+import { GATEWAY_NAMESPACE, MODEL_PORT } from "./addresses.js";
 import { EnvoyView } from "./envoy-view.js";
 import { pushFilter, type FilterImage } from "./filter-image.js";
 import type { KubeObject } from "./kube-api.js";
@@ -19,6 +20,11 @@ export const POOL = "default/vllm-pool";
 /** What the pods serve. */
 export const MODEL = "qwq-32b";
 export const CHAT = "/v1/chat/completions";
+/** As docs/install.md makes the Secret. */
+const HASH_KEY = [
+  ...["create", "secret", "generic", "warmroute-hash-key"],
+  ...["--namespace", GATEWAY_NAMESPACE],
+];
 const ROUTED_TIMEOUT_MS = 30_000;
 const SIDECAR_PORT = 9110;
 
@@ -48,6 +54,10 @@ export class World {
       const filter = await pushFilter(join(rig.folder, "images"), "v1");
       await rig.kubectl(["apply", "-k", "manifests/inference/v1"]);
       await Promise.all([1, 2, 3].map((number) => createModelPod(rig, `vllm-${number}`)));
+      await rig.kubectl([
+        ...HASH_KEY,
+        `--from-literal=hash-key=${randomBytes(16).toString("hex")}`,
+      ]);
       const overlay = writeOverlay(join(rig.folder, "overlay-first"), { filter });
       const startMs = performance.now();
       await rig.kubectl(["apply", "-k", overlay]);

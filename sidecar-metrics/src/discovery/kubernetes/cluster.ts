@@ -164,8 +164,17 @@ export class Cluster {
     this.timer ??= setTimeout(() => {
       this.timer = null;
       this.noteAnswer();
-      for (const listener of this.listeners) listener(this);
+      for (const listener of this.listeners) this.tell(listener);
     }, this.parts.times.gatherMs);
+  }
+
+  /** Whatever an object holds, and whoever wrote it, must not end the process. */
+  private tell(listener: ClusterListener): void {
+    try {
+      listener(this);
+    } catch (error) {
+      this.parts.log.error({ err: error }, "objects of the cluster could not be understood");
+    }
   }
 
   private noteAnswer(): void {

@@ -82,7 +82,9 @@ export class DiscoveredPools {
     this.ownerless = assembly.problems;
     this.notes = assembly.notes;
     this.next = { assembly, isWhole: this.parts.cluster.pending().length === 0 };
-    this.applying ??= this.applyAll().finally(() => (this.applying = null));
+    this.applying ??= this.applyAll()
+      .catch((error: unknown) => this.parts.log.error({ err: error }, "a pool did not start"))
+      .finally(() => (this.applying = null));
   }
 
   private async applyAll(): Promise<void> {
