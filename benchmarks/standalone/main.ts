@@ -1,5 +1,4 @@
 // How fast changes take effect on the standalone Envoy Gateway: `./build.sh bench standalone`.
-import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
@@ -9,19 +8,12 @@ import {
 } from "../../tests/gateway/standalone/support/figures.js";
 import { filterVersion, pushModule } from "../../tests/gateway/standalone/support/images.js";
 import { REGISTRY, startRig } from "../../tests/gateway/standalone/support/rig.js";
-import { ROOT } from "../../tests/gateway/support/tools.js";
 import { untilRouted } from "../../tests/gateway/standalone/support/ask.js";
 import { spread } from "../envoy/statistics.js";
+import { runInNamespaces } from "../namespaces.js";
 
 const ROUNDS = 5;
 const POD_SETS_PER_ROUND = 4;
-/** The ports are fixed, so it runs in namespaces of its own, with the programs of the suite. */
-const IN_NAMESPACES = [
-  "tools=$(scripts/install-gateway-tools.sh) || exit $?",
-  'eval "$tools"',
-  '[ -z "${WARMROUTE_GATEWAY_SKIP:-}" ] || { echo "skipped: $WARMROUTE_GATEWAY_SKIP"; exit 0; }',
-  'exec tests/gateway/support/in-namespaces.sh "$@"',
-].join("\n");
 
 async function measure(rounds: number): Promise<Record<keyof typeof FIGURES, number[]>> {
   const figures: Record<keyof typeof FIGURES, number[]> = { apply: [], add: [], remove: [] };
@@ -55,11 +47,8 @@ async function main(args: string[]): Promise<number> {
     console.error("usage: standalone [--rounds COUNT]");
     return 1;
   }
-  if (values.inside !== true) {
-    const self = [process.execPath, fileURLToPath(import.meta.url), "--inside", ...args];
-    const options = { cwd: ROOT, stdio: "inherit" as const };
-    return spawnSync("bash", ["-c", IN_NAMESPACES, "bash", ...self], options).status ?? 1;
-  }
+  // Its ports are fixed, so it runs in namespaces of its own.
+  if (values.inside !== true) return runInNamespaces(fileURLToPath(import.meta.url), args);
   const figures = await measure(rounds);
   for (const [name, title] of Object.entries(FIGURES)) {
     const times = figures[name as keyof typeof FIGURES];

@@ -11,7 +11,7 @@ const POOLS_MAX = 64;
 const MIB = 1024 * 1024;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 const PODS_ALLOWED = "an object with exactly one of static, file, kubernetes";
-const POOLS_ALLOWED = `a list of 1 to ${POOLS_MAX} pools; it may be absent where there is kubernetes`;
+const POOLS_ALLOWED = `a list of 1 to ${POOLS_MAX} pools, absent only where there is kubernetes`;
 
 const listen = section({
   host: text(/^[0-9a-zA-Z.:-]{1,253}$/, "an IP address or host name")

@@ -18,7 +18,7 @@ export interface PodSettings {
   metricsPort: number | null;
   /** Listed, scraped and shown, but not to be picked: it leaves, or is not ready. */
   isDraining: boolean;
-  /** Another one at the same address is another pod, without the cache of the first; null: unknown. */
+  /** Another one at the address is another pod, without the first one's cache; null: unknown. */
   uid: string | null;
   /** For people; null where there are only addresses. */
   podName: string | null;
@@ -74,7 +74,8 @@ export class Endpoint {
   get epoch(): number {
     if (this.load === null) return 0;
     const { address, uid } = this.pod;
-    const life = `${uid === null ? address : `${address} ${uid}`} ${this.startSeconds} ${this.falls}`;
+    const pod = uid === null ? address : `${address} ${uid}`;
+    const life = `${pod} ${this.startSeconds} ${this.falls}`;
     if (life !== this.life) {
       this.life = life;
       this.lifeHash = createHash("sha256").update(life).digest().readUInt32LE(0) || 1;

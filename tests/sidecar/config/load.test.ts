@@ -64,7 +64,7 @@ test("pods as strings and as objects, IPv6 in the one spelling", async (t) => {
 const ADDRESS =
   "an IP and a port, as 10.0.0.7:8000 or [fd00::7]:8000 (Envoy takes no host name here)";
 
-const POOLS = "a list of 1 to 64 pools; it may be absent where there is kubernetes";
+const POOLS = "a list of 1 to 64 pools, absent only where there is kubernetes";
 
 const REFUSED: [string, string, string][] = [
   [
