@@ -315,6 +315,16 @@ test("a name that is longer than any in a table is no name, though its start is 
   assert.equal(gateway.send(ask(`${name}n`)).localResponse!.status, 404);
 });
 
+test("a name of megabytes is one that nobody has, though only its start is kept", () => {
+  // A small index, so that little memory lies behind what is kept of the request.
+  const config = { indexMiB: 1, maxBodyBytes: 16 << 20 };
+  const gateway = new Gateway({ models: CLOSED, config });
+  for (const bytes of [1 << 12, 1 << 16, 1 << 20, 15 << 20]) {
+    const result = gateway.send(ask("x".repeat(bytes)));
+    assert.equal(result.localResponse!.status, 404);
+  }
+});
+
 test("an open pool, a missing model and broken JSON go on to a pod", () => {
   const open = new Gateway({ models: RENAME });
   assert.equal(modelOf(open.send(ask("nope"))), "nope");
