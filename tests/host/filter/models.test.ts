@@ -359,6 +359,23 @@ test("413 where the name must be rewritten in a body beyond the bound, and not b
   assert.equal(gateway.inFlight, 0);
 });
 
+test("a body of just the bound is rewritten, in whatever way its end comes", () => {
+  const gateway = new Gateway({ models: RENAME, config: { maxBodyBytes: 2000 } });
+  const rest = `{"model":"qwq","prompt":""}`.length;
+  const spec = ask("qwq", "p".repeat(2000 - rest));
+  const ways: Partial<RequestSpec>[] = [
+    {},
+    { endsApart: true },
+    { isChunked: true, endsApart: true },
+    { trailers: [["x-end", "1"]] },
+  ];
+  for (const way of ways) {
+    const result = gateway.send({ ...spec, ...way });
+    assert.deepEqual([result.localResponse, modelOf(result)], [null, "qwq-32b"]);
+  }
+  assert.equal(gateway.counter("rewritten"), ways.length);
+});
+
 test("a long body without aliases in the pool streams as before", () => {
   const gateway = new Gateway({
     models: { models: [{ name: "a" }] },
