@@ -423,6 +423,20 @@ test("the list of models is answered for every client that asks", () => {
   assert.equal(gateway.inFlight, 0);
 });
 
+test("a client that asks for the list over and over takes no memory", () => {
+  // A small index, so that what is taken soon shows. No time passes, so nothing is collected.
+  const config = { indexMiB: 1 };
+  const gateway = new Gateway({ models: { ...RENAME, list: [{ id: "m".repeat(5000) }] }, config });
+  const { host } = gateway.vms[0]!;
+  const askOften = (times: number): void => {
+    for (let i = 0; i < times; i++) gateway.send({ method: "GET", path: "/v1/models" });
+  };
+  askOften(100);
+  const before = host.memoryBytes;
+  askOften(40_000);
+  assert.equal(host.memoryBytes, before);
+});
+
 test("where no list is known a pod answers", () => {
   const gateway = new Gateway({ models: RENAME });
   const result = gateway.send({ method: "GET", path: "/v1/models" });
