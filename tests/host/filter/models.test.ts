@@ -329,7 +329,15 @@ test("an open pool, a missing model and broken JSON go on to a pod", () => {
   const open = new Gateway({ models: RENAME });
   assert.equal(modelOf(open.send(ask("nope"))), "nope");
   const closed = new Gateway({ models: CLOSED });
-  const odd = ['{"prompt":"x"}', '{"model":7,"prompt":"x"}', '{"model":"nope","prompt":"x"', "["];
+  const odd = [
+    '{"prompt":"x"}',
+    '{"model":7,"prompt":"x"}',
+    '{"model":null,"prompt":"x"}',
+    // vLLM takes an empty name for the model that it serves.
+    '{"model":"","prompt":"x"}',
+    '{"model":"nope","prompt":"x"',
+    "[",
+  ];
   for (const body of odd) {
     const result = closed.send(raw(body));
     assert.deepEqual([result.upstreamBody, result.localResponse], [body, null]);
