@@ -19,6 +19,10 @@ export { Config, RoutingStrategy } from "./generated/config-keys";
 /** More than any key allows (255), so a text that fills it is too long; the rest is dropped. */
 const TEXT_BYTES_MAX: u32 = 256;
 
+/** All indexes of a configuration: a VM has 4 GiB, and ends where it asks for more. */
+const INDEXES_MIB_MAX: u32 = 2048;
+const HEADER_KEYS: StaticArray<string> = ["destinationHeader", "modelHeader", "objectiveHeader"];
+
 const FNV_OFFSET: u64 = 14695981039346656037;
 const FNV_PRIME: u64 = 1099511628211;
 
@@ -80,6 +84,25 @@ class ConfigReader extends JsonHandler {
       const isSeen = (this.seenKeys >> (<u64>key)) & 1;
       if (rule.isRequired && !isSeen)
         this.refuse(rule.name + " is missing, allowed: " + rule.allowed);
+    }
+    if (this.refusal.length == 0) this.judgeTogether();
+  }
+
+  /** What each key allows by itself, and no two of them. */
+  private judgeTogether(): void {
+    const config = this.config;
+    const poolCount = config.pools.length + 1;
+    if (config.indexMiB * poolCount > INDEXES_MIB_MAX) {
+      const allowed = ", allowed: at most " + INDEXES_MIB_MAX.toString() + " for all of them";
+      const found = config.indexMiB.toString() + " with " + poolCount.toString() + " pools";
+      this.refuse("indexMiB is " + found + allowed);
+    }
+    const headers = [config.destinationHeader, config.modelHeader, config.objectiveHeader];
+    for (let i = 1; i < headers.length; i++) {
+      if (headers[i].length == 0 || headers.indexOf(headers[i]) == i) continue;
+      const first = HEADER_KEYS[headers.indexOf(headers[i])];
+      const found = HEADER_KEYS[i] + ' is "' + headers[i] + '"';
+      this.refuse(found + ", allowed: another header than " + first);
     }
   }
 

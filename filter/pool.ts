@@ -72,6 +72,16 @@ export class Pool implements CacheListener, RecordSink {
     this.tellCapacities();
   }
 
+  /** No configuration has it any more: only the index is large, and it is made anew on demand. */
+  retire(): void {
+    if (this.indexMiB == 0) return;
+    const large = this.index;
+    this.indexMiB = 0;
+    // Before the large one goes, or it would take the start of that one's place.
+    this.index = new PrefixIndex(0);
+    large.dispose();
+  }
+
   /** The pool's own strategy, set live in the table, wins over the configuration's. */
   strategyFor(config: Config): i32 {
     const live = <i32>this.table.strategy;

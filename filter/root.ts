@@ -147,6 +147,16 @@ export function dropClosedRoots(): void {
     const root = unchecked(roots[i]);
     if (root.isClosed && root.streams == 0) roots.splice(i, 1);
   }
+  for (let i = 0; i < pools.length; i++) {
+    if (!isInUse(unchecked(pools[i]))) unchecked(pools[i]).retire();
+  }
+}
+
+function isInUse(pool: Pool): bool {
+  for (let i = 0; i < roots.length; i++) {
+    if (unchecked(roots[i]).pools.includes(pool)) return true;
+  }
+  return false;
 }
 
 export function allRoots(): Root[] {

@@ -30,7 +30,7 @@ export function beginBody(stream: Stream, pool: Pool): void {
   stream.bodyRead = 0;
 }
 
-/** Reads what is new of the body; true when it is as long as what is held, or longer. */
+/** Reads what is new of the body; true when it is longer than what is held. */
 export function readBody(stream: Stream, size: u32, sizeMax: u32): bool {
   const end = min(size, sizeMax);
   while (stream.bodyRead < end) {
@@ -39,7 +39,7 @@ export function readBody(stream: Stream, size: u32, sizeMax: u32): bool {
     stream.prompt.feed(resultAt, resultSize);
     stream.bodyRead += resultSize;
   }
-  return size >= sizeMax;
+  return size > sizeMax;
 }
 
 /**

@@ -2,10 +2,9 @@
 import { finishAnswer, markOverdue, onAnswerBody, onAnswerHeaders } from "./answer";
 import { BODY_READ_BYTES } from "./constants";
 import { decide, DRAIN_STEP_MS, endHere, refuse } from "./decide";
-import { Bytes } from "./host/bytes";
 import { continueRequest, HeaderMap, nowNs, removeHeader, setEffectiveContext } from "./host/calls";
 import { countDecision } from "./metrics";
-import { sendModelList } from "./models/local-reply";
+import { modelListBytes, sendModelList } from "./models/local-reply";
 import { Criticality } from "./models/section";
 import { Reason } from "./pick/reason";
 import { Pool } from "./pool";
@@ -203,14 +202,9 @@ function releaseWaiting(stream: Stream, root: Root, rootContextId: u32, atMs: f6
 
 /** The list of models, where the sidecar has given one; false: a pod is to answer. */
 function answerModelList(stream: Stream, root: Root): bool {
-  const lists: Bytes[] = [];
-  for (let i = 0; i < root.pools.length; i++) {
-    const models = root.pools[i].models;
-    if (models.listBytes > 0) lists.push(new Bytes(models.list, models.listBytes));
-  }
-  if (lists.length == 0) return false;
+  if (modelListBytes(root.pools) == 0) return false;
   endHere(stream, Reason.ModelList);
-  sendModelList(lists);
+  sendModelList(root.pools);
   return true;
 }
 

@@ -56,11 +56,15 @@ export class Config {
   debugHeaders: bool = false;
   /**
    * Request body held at most; beyond it the pod is picked by what was read, and the rest
-   * streams. The listener's own limits must be above it (`per_connection_buffer_limit_bytes`,
-   * for HTTP/2 also `initial_stream_window_size`), or Envoy answers 413. Unit: bytes.
+   * streams. The listener's own limits must be above it, and by 256 more where models are
+   * renamed (`per_connection_buffer_limit_bytes`, for HTTP/2 also
+   * `initial_stream_window_size`), or Envoy answers 413. Unit: bytes.
    */
   maxBodyBytes: u32 = 8388608;
-  /** Memory of the prefix index, for each pool and each Envoy worker. Unit: MiB. */
+  /**
+   * Memory of the prefix index, for each pool and each Envoy worker; all pools of a
+   * configuration together at most 2048. Unit: MiB.
+   */
   indexMiB: u32 = 16;
   /** Time between two requests for the load table. Unit: ms. */
   pollIntervalMs: u32 = 50;

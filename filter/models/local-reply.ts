@@ -1,8 +1,9 @@
 // Answers that the filter gives itself: refusals in the error shape of the client's API, and the
-// list of models. Nothing is allocated for a refusal.
+// list of models. Nothing is allocated for either, but for a list longer than all before it.
 import { Bytes, ByteWriter, utf8 } from "../host/bytes";
 import { sendLocalResponse } from "../host/calls";
 import { Reason, REASON_NAMES, REASONS, refusalStatus } from "../pick/reason";
+import { Pool } from "../pool";
 import { MODEL_NAME_BYTES_MAX } from "../request/prompt-draft";
 import { RequestKind } from "../request/prompt-keys";
 import { writeJsonText } from "./json-writer";
@@ -55,6 +56,9 @@ const RATE_EXCEEDED = utf8("rate_limit_exceeded");
 const LIST_OPEN = utf8('{"object":"list","data":[');
 const LIST_CLOSE = utf8("]}");
 const COMMA = utf8(",");
+const LIST_BYTES: u32 = LIST_OPEN.size + LIST_CLOSE.size;
+/** Kept, and as large as the longest list so far: a client may ask over and over. */
+let list = new ByteWriter(4096);
 
 /** What a refusal tells besides its reason. */
 export class Refusal {
@@ -91,22 +95,32 @@ export function sendRefusal(reason: Reason, kind: u8): void {
   sendLocalResponse(refusalStatus(reason), name, body.at, body.size, pairs.at, pairs.size);
 }
 
-/** Answers with the list of models: the texts of all lists, one after the other. */
-export function sendModelList(lists: Bytes[]): void {
-  let capacity = LIST_OPEN.size + LIST_CLOSE.size;
-  for (let i = 0; i < lists.length; i++) capacity += lists[i].size + COMMA.size;
-  // Asked for by people and dashboards, not by each request: the memory is given back.
-  const text = new ByteWriter(capacity);
-  text.bytes(LIST_OPEN);
-  for (let i = 0; i < lists.length; i++) {
-    if (i > 0) text.bytes(COMMA);
-    text.bytes(lists[i]);
+/** Bytes of all the lists that the pools have; 0 where none has one. */
+export function modelListBytes(pools: Pool[]): u32 {
+  let bytes: u32 = 0;
+  for (let i = 0; i < pools.length; i++) bytes += unchecked(pools[i]).models.listBytes;
+  return bytes;
+}
+
+/** Answers with the list of models: the pools' lists, one after the other. */
+export function sendModelList(pools: Pool[]): void {
+  const capacity = LIST_BYTES + modelListBytes(pools) + COMMA.size * <u32>pools.length;
+  if (capacity > list.capacity) {
+    heap.free(list.at);
+    list = new ByteWriter(capacity);
   }
-  text.bytes(LIST_CLOSE);
+  list.clear();
+  list.bytes(LIST_OPEN);
+  for (let i = 0; i < pools.length; i++) {
+    const models = unchecked(pools[i]).models;
+    if (models.listBytes == 0) continue;
+    if (list.size > LIST_OPEN.size) list.bytes(COMMA);
+    list.raw(models.list, models.listBytes);
+  }
+  list.bytes(LIST_CLOSE);
   writePairs(0);
   const name = details[Reason.ModelList] as Bytes;
-  sendLocalResponse(200, name, text.at, text.size, pairs.at, pairs.size);
-  heap.free(text.at);
+  sendLocalResponse(200, name, list.at, list.size, pairs.at, pairs.size);
 }
 
 function writeMessage(reason: Reason): void {

@@ -1,6 +1,7 @@
 // What a pool's load table says of its models: names, rules, adapters, objectives, and the list for
 // clients. Read again only when it changes; nothing is allocated for a request.
 import { sameBytes } from "../host/bytes";
+import { MODEL_NAME_BYTES_MAX } from "../request/prompt-draft";
 import { Adapters } from "./adapters";
 import { NameCell, NameIndex } from "./name-index";
 import {
@@ -70,9 +71,9 @@ export class ModelTable {
     return this.hasAliases || this.isClosed;
   }
 
-  /** What is known of a name, or null. */
+  /** What is known of a name, or null. Of one longer than any here only the start is there. */
   find(name: usize, size: u32): NameCell | null {
-    return this.names.find(name, size);
+    return size > MODEL_NAME_BYTES_MAX ? null : this.names.find(name, size);
   }
 
   /** The entry of an objective, or 0. */

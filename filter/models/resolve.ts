@@ -61,7 +61,8 @@ export function resolve(pools: Pool[], name: usize, size: u32, conversation: u64
     resolveIn(unchecked(pools[i]), null, entry, conversation);
     return;
   }
-  resolution.isRefused = unchecked(pools[0]).models.isClosed;
+  // An empty name is as good as none: engines take it for the model that they serve.
+  resolution.isRefused = size > 0 && unchecked(pools[0]).models.isClosed;
 }
 
 function resolveIn(pool: Pool, known: NameCell | null, entry: usize, conversation: u64): void {

@@ -35,7 +35,8 @@ A number is at most 32 characters long, a key at most 64 bytes.
 
 \`warmroute validate FILE\` says the same before anything is deployed, by running the filter itself;
 FILE is the JSON object, the same in YAML, or a manifest with an \`EnvoyExtensionPolicy\`.
-\`warmroute schema\` prints the JSON Schema (\`docs/configuration.schema.json\`).
+\`warmroute schema\` prints the JSON Schema (\`docs/configuration.schema.json\`), which judges each
+key by itself.
 
 Each VM reports the hash of the configuration in force: FNV-1a, 64 bits, over the bytes as Envoy
 gave them. \`warmroute validate\` prints it for the bytes of a JSON file. YAML is hashed as Envoy

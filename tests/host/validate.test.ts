@@ -154,6 +154,9 @@ function makeValue(property: Property, pick: <T>(list: T[]) => T, random: () => 
   ]);
 }
 
+/** What two keys break together: the filter says so only of keys that are right by themselves. */
+const TOGETHER = / pools, allowed: at most \d+ for all of them$|, allowed: another header than /;
+
 describe("the JSON Schema and the filter", () => {
   const schema = JSON.parse(readFileSync(SCHEMA, "utf8")) as Schema;
   const isValid = new Ajv2020({ strict: true }).compile(schema);
@@ -169,7 +172,9 @@ describe("the JSON Schema and the filter", () => {
     for (let i = 0; i < cases; i++) {
       const text = makeConfig(schema, random);
       const refusal = judge(probe, Buffer.from(text));
-      assert.equal(refusal === null, isValid(JSON.parse(text)), `${text}\n${String(refusal)}`);
+      // The schema judges each key by itself.
+      const isRight = refusal === null || TOGETHER.test(refusal);
+      assert.equal(isRight, isValid(JSON.parse(text)), `${text}\n${String(refusal)}`);
       if (refusal === null) taken++;
     }
     assert.ok(taken > cases / 5 && taken < (cases * 4) / 5, `${taken} of ${cases} are taken`);

@@ -55,7 +55,7 @@ describe("a configuration that is taken", () => {
   test("has what it says in every key", () => {
     const config = taken(
       ' {"pool" : "ns/a.b_C-9", "routingStrategy":"DEFAULT","sidecarCluster":"outbound|80||s.ns",' +
-        '"destinationHeader":"x-dest","debugHeaders":true,"maxBodyBytes":1024,"indexMiB":1024,' +
+        '"destinationHeader":"x-dest","debugHeaders":true,"maxBodyBytes":1024,"indexMiB":512,' +
         '"pollIntervalMs":10,"syncTimeoutMs":60000,"metricsMaxAgeMs":100,"stallGuardMs":60000,' +
         '"pools":[ "b", "\\u006es/c" ],"modelHeader":"x-model","objectiveHeader":"",' +
         '"saturationMs":5000,"adapterLoadMs":0,"alpha":0,"slackMs":1000,' +
@@ -69,7 +69,7 @@ describe("a configuration that is taken", () => {
     expect(config.destinationHeader).toBe("x-dest");
     expect(config.debugHeaders).toBe(true);
     expect(config.maxBodyBytes).toBe(1024);
-    expect(config.indexMiB).toBe(1024);
+    expect(config.indexMiB).toBe(512);
     expect(config.pollIntervalMs).toBe(10);
     expect(config.syncTimeoutMs).toBe(60000);
     expect(config.metricsMaxAgeMs).toBe(100);
@@ -273,5 +273,27 @@ describe("a configuration is refused", () => {
   test("for any depth", () => {
     expect(refusalOf("[".repeat(100000))).toBe("the JSON is [...], allowed: an object");
     expect(refusalOf('{"pool":' + "[".repeat(100000)).startsWith("pool is [...], ")).toBe(true);
+  });
+});
+
+describe("keys are refused together where", () => {
+  test("the indexes of all pools do not fit a VM", () => {
+    const few = '"indexMiB":1024,"pools":["a"]';
+    expect(refusalOf(withKey(few))).toBe("taken");
+    const many = '"indexMiB":1024,"pools":["a","b"]';
+    const allowed = ", allowed: at most 2048 for all of them";
+    expect(refusalOf(withKey(many))).toBe("indexMiB is 1024 with 3 pools" + allowed);
+  });
+
+  test("two of the headers are one", () => {
+    const twice = '"modelHeader":"x-gateway-destination-endpoint"';
+    expect(refusalOf(withKey(twice))).toBe(
+      'modelHeader is "x-gateway-destination-endpoint", ' +
+        "allowed: another header than destinationHeader",
+    );
+    expect(refusalOf(withKey('"modelHeader":"x-m","objectiveHeader":"x-m"'))).toBe(
+      'objectiveHeader is "x-m", allowed: another header than modelHeader',
+    );
+    expect(refusalOf(withKey('"modelHeader":"","objectiveHeader":""'))).toBe("taken");
   });
 });

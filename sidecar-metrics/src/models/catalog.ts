@@ -24,7 +24,11 @@ export class Catalog {
   served: ReadonlyMap<string, ServedModel> = new Map();
   /** What cannot be sent to the filter, in whole sentences. */
   problems: readonly string[] = [];
+  /** The pods are asked for their models. */
+  asksPods = false;
   private section: Buffer | null = null;
+  /** As the section says it. */
+  private isClosed = false;
   private isDirty = true;
   private readonly adapters = new KnownAdapters();
   /** What follows from policy and served models, made anew only when these change. */
@@ -50,8 +54,24 @@ export class Catalog {
     }
     this.isDirty = false;
     if (isServedNew) this.takeServed(endpoints, Math.floor(unixMs / 1_000));
-    if (isServedNew || isHeldNew) this.section = this.render(endpoints);
+    const isClosed = this.policy.isClosed && !this.awaitsNames(endpoints);
+    const isChanged = isServedNew || isHeldNew || isClosed !== this.isClosed;
+    this.isClosed = isClosed;
+    if (isChanged) this.section = this.render(endpoints);
     return this.section;
+  }
+
+  /**
+   * The names that the pods serve are about to come: refusing others would refuse these. Where the
+   * pods that can be asked have all failed to tell, only declared names are known.
+   */
+  private awaitsNames(endpoints: readonly Endpoint[]): boolean {
+    if (!this.asksPods || this.served.size > 0) return false;
+    if (endpoints.some(({ models }) => models.served !== null)) return false;
+    const hasFailed = endpoints.some(({ models }) => models.failure !== null);
+    const isDue = ({ models, isUnreachable }: Endpoint): boolean =>
+      models.failure === null && !isUnreachable;
+    return !hasFailed || endpoints.some(isDue);
   }
 
   private takeServed(endpoints: readonly Endpoint[], unixSeconds: number): void {
@@ -77,7 +97,7 @@ export class Catalog {
     const isEmpty = [rules, objectives, adapters].every(({ length }) => length === 0);
     if (isEmpty && !policy.isClosed && served.size === 0) return null;
     const names = this.servedNames(adapters);
-    const { isClosed } = policy;
+    const { isClosed } = this;
     const section = encodeSection({ isClosed, rules, served: names, adapters, objectives, list });
     this.problems = [...this.problems, ...shortages(section.leftOut)];
     return section.bytes;

@@ -56,6 +56,7 @@ export class PoolRunner {
         removed: (endpoint) => this.unwatch(endpoint),
       },
     );
+    this.pool.catalog.asksPods = settings.modelsPath !== "";
     const path = settings.bearerTokenFile;
     this.tokenFile =
       path === undefined ? null : watchToken(path, (text) => this.note("token", text));

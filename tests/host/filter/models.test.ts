@@ -315,11 +315,29 @@ test("a name that is longer than any in a table is no name, though its start is 
   assert.equal(gateway.send(ask(`${name}n`)).localResponse!.status, 404);
 });
 
+test("a name of megabytes is one that nobody has, though only its start is kept", () => {
+  // A small index, so that little memory lies behind what is kept of the request.
+  const config = { indexMiB: 1, maxBodyBytes: 16 << 20 };
+  const gateway = new Gateway({ models: CLOSED, config });
+  for (const bytes of [1 << 12, 1 << 16, 1 << 20, 15 << 20]) {
+    const result = gateway.send(ask("x".repeat(bytes)));
+    assert.equal(result.localResponse!.status, 404);
+  }
+});
+
 test("an open pool, a missing model and broken JSON go on to a pod", () => {
   const open = new Gateway({ models: RENAME });
   assert.equal(modelOf(open.send(ask("nope"))), "nope");
   const closed = new Gateway({ models: CLOSED });
-  const odd = ['{"prompt":"x"}', '{"model":7,"prompt":"x"}', '{"model":"nope","prompt":"x"', "["];
+  const odd = [
+    '{"prompt":"x"}',
+    '{"model":7,"prompt":"x"}',
+    '{"model":null,"prompt":"x"}',
+    // vLLM takes an empty name for the model that it serves.
+    '{"model":"","prompt":"x"}',
+    '{"model":"nope","prompt":"x"',
+    "[",
+  ];
   for (const body of odd) {
     const result = closed.send(raw(body));
     assert.deepEqual([result.upstreamBody, result.localResponse], [body, null]);
@@ -347,6 +365,23 @@ test("413 where the name must be rewritten in a body beyond the bound, and not b
   const late = gateway.send(raw(`{"prompt":"${"p".repeat(3000)}","model":"other"}`));
   assert.equal(late.localResponse!.status, 413);
   assert.equal(gateway.inFlight, 0);
+});
+
+test("a body of just the bound is rewritten, in whatever way its end comes", () => {
+  const gateway = new Gateway({ models: RENAME, config: { maxBodyBytes: 2000 } });
+  const rest = `{"model":"qwq","prompt":""}`.length;
+  const spec = ask("qwq", "p".repeat(2000 - rest));
+  const ways: Partial<RequestSpec>[] = [
+    {},
+    { endsApart: true },
+    { isChunked: true, endsApart: true },
+    { trailers: [["x-end", "1"]] },
+  ];
+  for (const way of ways) {
+    const result = gateway.send({ ...spec, ...way });
+    assert.deepEqual([result.localResponse, modelOf(result)], [null, "qwq-32b"]);
+  }
+  assert.equal(gateway.counter("rewritten"), ways.length);
 });
 
 test("a long body without aliases in the pool streams as before", () => {
@@ -394,6 +429,20 @@ test("the list of models is answered for every client that asks", () => {
     assert.equal(gateway.send({ method, path }).localResponse, null);
   }
   assert.equal(gateway.inFlight, 0);
+});
+
+test("a client that asks for the list over and over takes no memory", () => {
+  // A small index, so that what is taken soon shows. No time passes, so nothing is collected.
+  const config = { indexMiB: 1 };
+  const gateway = new Gateway({ models: { ...RENAME, list: [{ id: "m".repeat(5000) }] }, config });
+  const { host } = gateway.vms[0]!;
+  const askOften = (times: number): void => {
+    for (let i = 0; i < times; i++) gateway.send({ method: "GET", path: "/v1/models" });
+  };
+  askOften(100);
+  const before = host.memoryBytes;
+  askOften(40_000);
+  assert.equal(host.memoryBytes, before);
 });
 
 test("where no list is known a pod answers", () => {

@@ -214,6 +214,44 @@ test("a configuration that comes later finds the pool's table, and holds nothing
   assert.deepEqual([result.isHeld, modelOf(result)], [false, "qwq-32b"]);
 });
 
+test("pools that no configuration has any more give their indexes back", () => {
+  const gateway = new Gateway({ isStarted: false });
+  const vm = gateway.vms[0]!;
+  const reconfigure = (round: number): void => {
+    const pools = Array.from({ length: 15 }, (_, i) => `round-${round}-${i}`);
+    const root = gateway.addRoot(vm, { pools });
+    const old = vm.roots.shift()!;
+    old.shutdown();
+    assert.equal(root.accepted, true);
+  };
+  // The next configuration is taken before the last one goes: two sets of indexes at a time.
+  for (let round = 0; round < 4; round++) reconfigure(round);
+  const before = vm.host.memoryBytes;
+  for (let round = 4; round < 12; round++) reconfigure(round);
+  assert.ok(vm.host.memoryBytes < before * 1.5, `${before} to ${vm.host.memoryBytes}`);
+});
+
+test("a pool that comes back is as new, and known prompts of others stay", () => {
+  const models: ModelsSpec = { models: [{ name: "b" }] };
+  const gateway = new Gateway({ pools: { second: { pods: others(3), models } } });
+  const vm = gateway.vms[0]!;
+  const text = textOf(5, 4000);
+  const send = (root: (typeof vm.roots)[number], model: string): string => {
+    gateway.advance(60);
+    return decisionOf(runRequest(root, ask(model, text), jsonAnswer())).reason;
+  };
+  const both = gateway.addRoot(vm, { pools: ["second"] });
+  assert.deepEqual([send(both, "b"), send(both, "b"), send(both, "m")], ["cold", "prefix", "cold"]);
+  vm.roots.pop();
+  both.shutdown();
+  const again = gateway.addRoot(vm, { pools: ["second"] });
+  assert.deepEqual(
+    [send(again, "b"), send(again, "b"), send(again, "m")],
+    ["cold", "prefix", "prefix"],
+  );
+  assert.equal(vm.host.error, null);
+});
+
 test("what is longer than is held is not held on for a table", () => {
   const gateway = new Gateway({ isStarted: false, config: { maxBodyBytes: 2000 } });
   const body = `{"model":"m","prompt":"${"p".repeat(4000)}"}`;

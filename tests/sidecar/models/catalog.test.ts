@@ -79,6 +79,55 @@ test("rules first, then the names that the pods serve; a name once", () => {
   ]);
 });
 
+test("a closed pool is open until a pod has told its models, or none of them tells", () => {
+  const closed = { isClosed: true, models: [rule("a")] };
+  const isClosed = (change: (world: World) => void): boolean | undefined => {
+    const world = new World(2, closed);
+    world.pool.catalog.asksPods = true;
+    assert.equal(world.section()?.isClosed, false);
+    change(world);
+    return world.section()?.isClosed;
+  };
+  const fail = ({ pool }: World, pod: number): void => {
+    pool.endpoints[pod]!.models.failure = "HTTP status 404";
+  };
+  assert.equal(
+    isClosed((world) => world.serve(1, { id: "b" })),
+    true,
+  );
+  assert.equal(
+    isClosed((world) => world.serve(1)),
+    true,
+  );
+  assert.equal(
+    isClosed((world) => fail(world, 0)),
+    false,
+  );
+  assert.equal(
+    isClosed((world) => {
+      fail(world, 0);
+      fail(world, 1);
+    }),
+    true,
+  );
+  assert.equal(
+    isClosed((world) => {
+      fail(world, 0);
+      world.pool.endpoints[1]!.isUnreachable = true;
+    }),
+    true,
+  );
+  // What was told stays known when its pod is gone.
+  assert.equal(
+    isClosed((world) => {
+      world.serve(0, { id: "b" });
+      world.section();
+      world.list({}, 0);
+    }),
+    true,
+  );
+});
+
 test("a rule for every other name is not kept from the names that the pods serve", () => {
   const world = new World(1, { models: [rule(null, ["new", 1])] });
   world.serve(0, { id: "old" });

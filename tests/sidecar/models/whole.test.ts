@@ -112,6 +112,30 @@ test("a pod that hangs over its list is scraped all the same", async (t) => {
   assert.ok(!problems.some(({ text }) => text.includes("models")));
 });
 
+test("a closed pool refuses no name before its pods were asked for theirs", async (t) => {
+  let tell = (): void => {};
+  const asked = new Promise<void>((resolve) => (tell = resolve));
+  const port = await serve(t, (request, response) => {
+    if (request.url !== "/v1/models") return void response.end(page(3));
+    void asked.then(() => response.end(JSON.stringify({ data: [{ id: "base" }] })));
+  });
+  const models = [{ name: "alias", targets: [{ name: "base" }] }];
+  const sidecar = await start(t, [`127.0.0.1:${port}`], { models });
+  const early = await until("a table", () => sidecar.section());
+  assert.deepEqual([early?.isClosed, early?.models.length], [false, 1]);
+  tell();
+  const section = await until("the list", async () => {
+    const now = await sidecar.section();
+    return now?.isClosed === true ? now : null;
+  });
+  assert.deepEqual(
+    section?.models.map(({ name }) => name),
+    ["alias", "base"],
+  );
+  const unasked = await start(t, [`127.0.0.1:${port}`], { models, modelsPath: "" });
+  assert.equal((await until("a table", () => unasked.section()))?.isClosed, true);
+});
+
 test("an empty modelsPath asks no pod", async (t) => {
   const paths = new Set<string>();
   const port = await serve(t, (request, response) => {
