@@ -11,8 +11,11 @@ GATEWAY_VERSION=v1.9.1
 # InferencePool v1alpha2 from the last release that held it.
 INFERENCE_VERSION=v1.5.0
 INFERENCE_OLD_VERSION=v1.4.0
+# Its CRD is all that is used: no controller runs it.
+LEADER_WORKER_SET_VERSION=v0.7.0
 GATEWAY_MODULE=github.com/envoyproxy/gateway
 INFERENCE_MODULE=sigs.k8s.io/gateway-api-inference-extension
+LEADER_WORKER_SET_MODULE=sigs.k8s.io/lws
 GO_MINOR_MIN=26
 
 CACHE=${WARMROUTE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/warmroute}
@@ -106,23 +109,25 @@ module_dir() {
 }
 
 copy_crds() {
-  local gateway inference older crds
+  local gateway inference older sets crds
   gateway=$(module_dir "$GATEWAY_MODULE@$GATEWAY_VERSION")
   inference=$(module_dir "$INFERENCE_MODULE@$INFERENCE_VERSION")
   older=$(module_dir "$INFERENCE_MODULE@$INFERENCE_OLD_VERSION")
+  sets=$(module_dir "$LEADER_WORKER_SET_MODULE@$LEADER_WORKER_SET_VERSION")
   crds=$gateway/charts/gateway-helm/charts/crds/crds
-  mkdir -p "$1/gateway" "$1/inference"
+  mkdir -p "$1/gateway" "$1/inference" "$1/leaderworkerset"
   install -m 644 "$crds"/gatewayapi-crds.yaml "$crds"/generated/*.yaml "$1/gateway/"
   local kinds=$inference/config/crd/bases
   install -m 644 "$kinds"/inference.networking.k8s.io_inferencepools.yaml \
     "$kinds"/inference.networking.x-k8s.io_inferenceobjectives.yaml \
     "$kinds"/inference.networking.x-k8s.io_inferencemodelrewrites.yaml \
     "$older"/config/crd/bases/inference.networking.x-k8s.io_inferencepools.yaml "$1/inference/"
+  install -m 644 "$sets"/config/crd/bases/*.yaml "$1/leaderworkerset/"
 }
 
 ensure_crds() {
   [ -d "$1" ] && return
-  say "copying the CRDs of Envoy Gateway $GATEWAY_VERSION and of the inference extension"
+  say "copying the CRDs of Envoy Gateway, the inference extension and LeaderWorkerSet"
   mkdir -p "$CACHE"
   NEW=$(mktemp -d "$CACHE/.new-XXXXXX")
   copy_crds "$NEW/crds"
@@ -136,6 +141,7 @@ cluster=$BIN/cluster-$sources
 gateway=$BIN/envoy-gateway-$GATEWAY_VERSION
 egctl=$BIN/egctl-$GATEWAY_VERSION
 crds=$CACHE/crds-$GATEWAY_VERSION-$INFERENCE_VERSION-$INFERENCE_OLD_VERSION
+crds=$crds-$LEADER_WORKER_SET_VERSION
 registry=${WARMROUTE_REGISTRY_BIN:-$BIN/docker-registry-debian}
 
 build envoy-gateway "$gateway" go_install "$GATEWAY_MODULE/cmd/envoy-gateway@$GATEWAY_VERSION"

@@ -55,11 +55,13 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
     runners.push(runner);
   }
   const server = new HttpServer((error, path) => log.error({ err: error, path }, "request failed"));
-  addCoreRoutes(server, state);
+  let hasStarted = false;
+  addCoreRoutes(server, state, () => hasStarted);
   await addModules(server, state, config);
   const port = await server.listen(config.listen.host, config.listen.port);
   for (const runner of runners) await runner.start();
   const discovered = await followCluster(cluster, state, { config, clock, loop, log });
+  hasStarted = true;
   const keyWatch = followHashKey(config, state, log);
   const timer = setInterval(() => {
     for (const { pool } of runners) pool.retryUnnumbered(clock.nowMs());
@@ -78,7 +80,8 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
   };
 }
 
-function addCoreRoutes(server: HttpServer, state: SidecarState): void {
+/** Before it `hasStarted` the state does not know yet what is to be waited for. */
+function addCoreRoutes(server: HttpServer, state: SidecarState, hasStarted: () => boolean): void {
   const pendingPools = createReadiness(state);
   server.route("POST", "/v1/sync", ({ query, body }) => {
     const answer = state.sync.answer(query.get("pool") ?? "", body);
@@ -91,7 +94,7 @@ function addCoreRoutes(server: HttpServer, state: SidecarState): void {
   });
   server.route("GET", "/healthz", () => plain(200, "ok"));
   server.route("GET", "/readyz", () => {
-    const pending = pendingPools();
+    const pending = hasStarted() ? pendingPools() : ["all pools"];
     if (pending.length === 0) return plain(200, "ready");
     return plain(503, `waiting for the first scrapes of ${pending.join(", ")}`);
   });

@@ -1,8 +1,9 @@
 // How large a prompt may be: with the shipped limits, and where a smaller one is set.
 import assert from "node:assert/strict";
+import { connect } from "node:http2";
 import { after, before, describe, test } from "node:test";
 import { prose } from "../../e2e/support/rig.js";
-import { LLM_LISTENER } from "../support/world.js";
+import { CHAT, LLM_LISTENER, shortChat } from "../support/world.js";
 import { answerAtOnce, MIB, until } from "./client.js";
 import { get } from "./the-world.js";
 
@@ -28,6 +29,10 @@ describe("limits", () => {
     assert.equal((await get().chat(prose("above the filter's", 9 * MIB))).status, 200);
   });
 
+  test("a prompt of 5 MiB by HTTP/2, whose window would stop it at 64 KiB", async () => {
+    assert.equal(await statusByHttp2(get().llm, shortChat(prose("by HTTP/2", 5 * MIB))), 200);
+  });
+
   test("a held prompt above the listener's limit is a 413, and one below is not", async () => {
     await limitIs(4);
     try {
@@ -39,3 +44,24 @@ describe("limits", () => {
     assert.equal((await get().chat(prose("above", 4 * MIB + 64 * 1024))).status, 200);
   });
 });
+
+const HTTP2_PATIENCE_MS = 60_000;
+
+/** The status of a chat that is sent as HTTP/2 from the first byte. */
+function statusByHttp2(origin: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const session = connect(origin);
+    session.on("error", reject);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": CHAT,
+      "content-type": "application/json",
+    });
+    stream.setTimeout(HTTP2_PATIENCE_MS, () => reject(new Error("no answer by HTTP/2")));
+    stream.on("error", reject);
+    stream.on("response", (headers) => resolve(Number(headers[":status"])));
+    stream.on("close", () => session.destroy());
+    stream.resume();
+    stream.end(body);
+  });
+}

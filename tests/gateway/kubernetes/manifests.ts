@@ -13,7 +13,7 @@ import { get } from "./the-world.js";
 const MANIFESTS = join(ROOT, "manifests");
 const FIXTURES = join(ROOT, "tests/gateway/fixtures/crds");
 /** Kinds of operators that do not run here; all others must be known to the API server. */
-const ELSEWHERE = /^(monitoring\.coreos\.com|keda\.sh|leaderworkerset\.x-k8s\.io)\//;
+const ELSEWHERE = /^(monitoring\.coreos\.com|keda\.sh)\//;
 /** What Envoy Gateway's own tool knows. */
 const GATEWAY_KINDS = /^gateway\.(networking\.k8s\.io|envoyproxy\.io)\//;
 /** Not for a cluster: there Envoy is a process of the machine. */
@@ -50,6 +50,7 @@ describe("the shipped manifests", () => {
       await get().rig.kubectl(["apply", "-f", "-"], JSON.stringify(namespace));
     }
     await serveOldKinds(get());
+    await serveLeaderWorkerSets(get());
   });
 
   for (const folder of FOLDERS.filter((name) => name !== STANDALONE)) {
@@ -77,6 +78,14 @@ describe("the shipped manifests", () => {
     assert.match(stdout, /OK/);
   });
 });
+
+async function serveLeaderWorkerSets({ rig }: World): Promise<void> {
+  const from = ["-f", join(tool("WARMROUTE_CRDS"), "leaderworkerset")];
+  await rig.kubectl(["apply", "--server-side", ...from]);
+  const wait = ["wait", "--for", "condition=Established", "--timeout", "60s"];
+  await rig.kubectl([...wait, ...from]);
+}
+
 /** Adds the kinds that only clusters of 2025 have, from the fixtures. */
 async function serveOldKinds({ rig }: World): Promise<void> {
   await rig.kubectl(["apply", "-f", join(FIXTURES, "inferencemodels.yaml")]);

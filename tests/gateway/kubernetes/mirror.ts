@@ -1,7 +1,9 @@
 // The component `mirror`: copies of the requests go to further pods, and never say where to.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { createModelPod, LLM_LISTENER, CHAT } from "../support/world.js";
+import { send } from "../../e2e/support/rig.js";
+import type { Received } from "../support/model-pod.js";
+import { CHAT, createModelPod, LLM_LISTENER, shortChat } from "../support/world.js";
 import { DESTINATION, lastOf, PODS, until } from "./client.js";
 import { get } from "./the-world.js";
 
@@ -22,8 +24,13 @@ const EACH = {
     },
   ],
 };
-const PATCH_POLICY =
-  "/apis/gateway.envoyproxy.io/v1alpha1/namespaces/default/envoypatchpolicies/warmroute-mirror";
+const POLICIES = "/apis/gateway.envoyproxy.io/v1alpha1/namespaces/default";
+/** What the components add, and taking them out of the overlay leaves behind. */
+const LEFT = [
+  "envoypatchpolicies/warmroute-mirror",
+  "envoypatchpolicies/warmroute-next",
+  "envoyextensionpolicies/warmroute-next",
+];
 
 const mirrors = async (): Promise<Record<string, unknown>[]> =>
   (await (await get().envoy()).routes(LLM_LISTENER)).flatMap(
@@ -39,7 +46,7 @@ describe("mirror", () => {
   });
   after(async () => {
     await get().apply({});
-    await get().rig.api.remove(PATCH_POLICY);
+    for (const path of LEFT) await get().rig.api.remove(`${POLICIES}/${path}`);
     await until("Envoy mirrors no more", async () => (await mirrors()).length === 0);
     await get().rig.api.remove("/api/v1/namespaces/default/services/vllm-mirror");
   });
@@ -60,5 +67,26 @@ describe("mirror", () => {
     const copies = mirror.received.filter(({ url }) => url === CHAT);
     assert.ok(copies.length >= 5);
     for (const { headers } of copies) assert.equal(headers[DESTINATION], undefined);
+  });
+
+  test("so do the copies of a second listener, by the component `canary`", async () => {
+    const { url, sha256 } = get().filter;
+    const settings = { nextFilterImage: url, nextFilterDigest: sha256 };
+    await get().apply({ components: ["mirror", "canary"], settings, patches: [EACH] });
+    const next = `http://${get().rig.envoy.address}:8082${CHAT}`;
+    const text = "mirrored from the second listener";
+    await until("the second listener decides", async () => {
+      const answer = await send(next, shortChat(text)).catch(() => null);
+      if (answer?.status !== 200) return false;
+      return lastOf(get().pod(answer.pod)).headers[DESTINATION] !== undefined;
+    });
+    const copy = (): Received | undefined =>
+      get()
+        .pod("mirror-1")
+        .received.findLast(({ body }) => body.includes(text));
+    await until("a copy arrives without the header", async () => {
+      await send(next, shortChat(text));
+      return copy() !== undefined && copy()?.headers[DESTINATION] === undefined;
+    });
   });
 });

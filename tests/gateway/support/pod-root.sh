@@ -15,7 +15,7 @@ mkdir -p "$root"
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$root"
 
-# show FOLDER EXCEPT...: everything in a folder of the machine, by bind mounts.
+# show FOLDER EXCEPT...: all links and folders in a folder of the machine, by bind mounts.
 show() {
   local folder=$1 entry except
   shift
@@ -27,12 +27,15 @@ show() {
       ln -s "$(readlink "$entry")" "$root$entry"
     elif [ -d "$entry" ]; then
       mkdir "$root$entry"
-      mount --rbind "$entry" "$root$entry"
+      # One that is gone by now was none of ours.
+      mount --rbind "$entry" "$root$entry" 2>/dev/null || [ ! -e "$entry" ]
     fi
   done
 }
-mkdir -p "$root/var/lib" "$root/var/run"
-show "" /var /lost+found
+mkdir -p "$root/var/lib" "$root/var/run" "$root/tmp"
+show "" /var /tmp /lost+found
+# Its files are each pod's own: by one Envoy Gateway's shutdown manager tells that Envoy may end.
+show /tmp
 show /var /var/lib /var/run
 show /var/lib
 # Where Envoys share memory for hot restarts: not with another Envoy of the machine.
