@@ -8,6 +8,7 @@ import type { KubeObject } from "../support/kube-api.js";
 import { runProgram } from "../support/kubectl.js";
 import { ROOT, tool } from "../support/tools.js";
 import type { World } from "../support/world.js";
+import { until } from "./client.js";
 import { get } from "./the-world.js";
 
 const MANIFESTS = join(ROOT, "manifests");
@@ -82,8 +83,10 @@ describe("the shipped manifests", () => {
 async function serveLeaderWorkerSets({ rig }: World): Promise<void> {
   const from = ["-f", join(tool("WARMROUTE_CRDS"), "leaderworkerset")];
   await rig.kubectl(["apply", "--server-side", ...from]);
-  const wait = ["wait", "--for", "condition=Established", "--timeout", "60s"];
-  await rig.kubectl([...wait, ...from]);
+  await until("LeaderWorkerSets are served", async () => {
+    const groups = await rig.api.get<{ groups: { name: string }[] }>("/apis");
+    return groups.groups.some(({ name }) => name === "leaderworkerset.x-k8s.io");
+  });
 }
 
 /** Adds the kinds that only clusters of 2025 have, from the fixtures. */

@@ -11,9 +11,11 @@ import { FILTER_WASM } from "../support/tools.js";
 import { Traffic, until, untilCached } from "./client.js";
 import { get } from "./the-world.js";
 
-const TEXTS = Array.from({ length: 8 }, (_, i) => prose(`while it is away ${i}`, 3000));
+/** So long that no pod's being busy with the traffic outweighs the prefill that a cache saves. */
+const TEXT_BYTES = 24_000;
+const TEXTS = Array.from({ length: 8 }, (_, i) => prose(`while it is away ${i}`, TEXT_BYTES));
 /** Each is asked once after the restart: a second time it would be known from the first. */
-const KNOWN = Array.from({ length: 8 }, (_, i) => prose(`known before ${i}`, 3000));
+const KNOWN = Array.from({ length: 8 }, (_, i) => prose(`known before ${i}`, TEXT_BYTES));
 const DEBUG: JsonPatch = {
   target: { kind: "EnvoyExtensionPolicy", name: "warmroute" },
   operations: [{ op: "add", path: "/spec/wasm/0/config/debugHeaders", value: true }],
