@@ -15,6 +15,8 @@ export interface RuleView {
   readonly random: Random;
   /** How old scraped metrics are. */
   readonly metricsAgeMs: number;
+  /** Further keys of the filter's configuration. */
+  readonly filterConfig: Readonly<Record<string, unknown>>;
   /** Requests routed to the pod whose answers have not ended: exact, and now. */
   inFlight(pod: number): number;
   /** The pod's metrics as they were scraped, some time ago. */

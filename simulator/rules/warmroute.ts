@@ -24,7 +24,7 @@ export const EPOCH_MS = 1_767_225_600_000;
 const WARM_UP_TICKS = 3;
 const EVENT_STREAM = ["content-type", "text/event-stream; charset=utf-8"] as const;
 /** What vLLM sends with the first token; the tokens after it teach the filter nothing. */
-const FIRST_EVENT = `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"a"}}]}\n\n`;
+const FIRST_EVENT = `data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`;
 
 let loaded: WebAssembly.Module | null = null;
 
@@ -58,10 +58,11 @@ class WasmRule implements Rule {
       onHttpCall: answerPolls(view, () => this.nowMs),
       clusters: [SIDECAR_CLUSTER],
     });
-    this.root = this.host.newRoot(JSON.stringify({ pool: POOL }), {
+    const config = { ...view.filterConfig, pool: POOL };
+    this.root = this.host.newRoot(JSON.stringify(config), {
       allowOnHeadersStopIteration: true,
     });
-    if (!this.root.accepted) throw new Error(`filter: ${this.host.logs.at(-1)?.message ?? ""}`);
+    if (!this.root.accepted) throw new Error(this.host.logs.at(-1)?.message);
     this.tickMs = this.root.tickPeriodMs;
     for (let left = WARM_UP_TICKS; left > 0; left--) this.tick(-left * this.tickMs);
   }

@@ -22,6 +22,8 @@ export interface SimulateOptions {
   requests?: number;
   seconds?: number;
   metricsAgeMs: number;
+  /** Besides `pool`. */
+  filterConfig: Record<string, unknown>;
   json: boolean;
 }
 
@@ -46,21 +48,37 @@ export function parseOptions(args: string[]): SimulateOptions {
     .option("--requests <n>", "requests of a run", integer(1, COUNT_MAX))
     .option("--seconds <n>", "or, with a rate: for how long they arrive", integer(1, SECONDS_MAX))
     .option("--metrics-age-ms <n>", "age of scraped metrics", integer(0, AGE_MAX_MS), 50)
+    .option("--filter-config <json>", "further keys of the filter's configuration", object, {})
     .option("--json", "one line of JSON for each workload, rate and rule", false)
     .addHelpText("after", `\nWorkloads:\n${workloadLines()}`)
     .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .parse(args, { from: "user" });
   const options = command.opts<SimulateOptions>();
-  const either = (one: keyof SimulateOptions, other: keyof SimulateOptions): void => {
-    if (options[one] === undefined || options[other] === undefined) return;
-    const given = `--${one} ${String(options[one])} and --${other} ${String(options[other])}`;
-    command.error(`error: ${given} are given, allowed is one of the two`);
-  };
-  either("rate", "concurrency");
-  either("requests", "seconds");
-  either("concurrency", "seconds");
+  const given = (name: "rate" | "concurrency" | "requests" | "seconds"): string | null =>
+    options[name] === undefined ? null : `--${name} ${String(options[name])}`;
+  for (const [one, other] of [
+    [given("rate"), given("concurrency")],
+    [given("requests"), given("seconds")],
+    [given("concurrency"), given("seconds")],
+  ]) {
+    if (!one || !other) continue;
+    command.error(`error: ${one} and ${other} are given, allowed is one of the two`);
+  }
   return options;
+}
+
+function object(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new InvalidArgumentError(`It must be a JSON object, such as {"alpha":0.3}.`);
 }
 
 function workloadLines(): string {

@@ -30,6 +30,8 @@ export interface RunOptions {
   conversations: number;
   seed: number;
   metricsAgeMs: number;
+  /** Of the rule `warmroute`: further keys of its configuration. */
+  filterConfig?: Record<string, unknown>;
   rule: (view: RuleView) => Rule;
   /** Sees each request that was routed; for tests. */
   onRouted?: (request: RoutedRequest, nowMs: number) => void;
@@ -104,6 +106,7 @@ class Run {
       engine: pods[0]!.engine.options,
       random: Random.from(seed, RULE),
       metricsAgeMs,
+      filterConfig: this.options.filterConfig ?? {},
       inFlight: (pod) => this.inFlight[pod]!,
       scraped: (pod) => pods[pod]!.metricsAt(events.nowMs - metricsAgeMs),
     };

@@ -29,6 +29,7 @@ export function* simulate(options: SimulateOptions): Generator<Row> {
             conversations: conversationsOf(traffic, load, options),
             seed,
             metricsAgeMs: options.metricsAgeMs,
+            filterConfig: options.filterConfig,
             rule: RULES.get(rule)!,
           });
           all.push(figures);

@@ -125,12 +125,22 @@ describe("the command", () => {
     for (const line of lines) assert.ok(line.length <= 80, line);
   });
 
+  test("keys of the filter's configuration reach it; a wrong one is named", () => {
+    const args = [...short, "--workload", "groups", "--rule", "warmroute", "--json"];
+    const by = (config: string) => simulate(...args, "--filter-config", config);
+    assert.notEqual(by('{"routingStrategy":"DEFAULT"}').stdout, by("{}").stdout);
+    const { status, stderr } = by('{"alpha":11}');
+    assert.equal(status, 1);
+    assert.match(stderr, /alpha is 11, allowed: a number from 0 to 10/);
+  });
+
   for (const [args, message] of [
     [["--rule", "best"], /--rule.*There is no "best", only: all, random/],
     [["--workload", "x"], /--workload.*There is no "x", only: all, seed-qwq/],
     [["--rate", "0"], /--rate.*"0" must be a number from 0.001 to 10000/],
     [["--pods", "0"], /--pods.*"0" must be a whole number from 1 to 1024/],
     [["--seeds", "1.5"], /--seeds.*"1.5" must be a whole number from 1 to 1000/],
+    [["--filter-config", "[]"], /--filter-config.*'\[\]'.*must be a JSON object/],
     [["--rate", "2", "--concurrency", "3"], /--rate 2 and --concurrency 3 .*one of the two/],
   ] as const) {
     test(`refused: ${args.join(" ")}`, () => {
