@@ -15,6 +15,9 @@ usage: ./build.sh VERB [ARGS...]
   test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, monitoring, gateway
                    (default: all of them)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
+  simulate [ARGS...]
+                   routing rules, the filter among them, on modelled pods in virtual time;
+                   "simulate --help" lists workloads, rules and options
   bench [NAME [ARGS...]]
                    benchmarks: discovery, envoy, prefix-index, soak, standalone (default: all);
                    "bench envoy --help" lists the options of that one
@@ -90,6 +93,11 @@ verb_demo() {
   exec node build/js/demo/main.js "$@"
 }
 
+verb_simulate() {
+  verb_build
+  exec node build/js/simulator/main.js "$@"
+}
+
 verb_bench() {
   verb_build
   case ${1:-} in
@@ -113,7 +121,7 @@ verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
   help | -h | --help) usage ;;
-  setup | build | check | test | demo | bench | image)
+  setup | build | check | test | demo | simulate | bench | image)
     mkdir -p build/stamps
     need_node
     "verb_$verb" "$@"

@@ -2,6 +2,7 @@
 import { Engine, type StepOutcome } from "../../simulator/engine/engine.js";
 import type { EngineConfig } from "../../simulator/engine/options.js";
 import type { EngineRequest, Sequence } from "../../simulator/engine/sequence.js";
+import { EventQueue } from "../../simulator/run/event-queue.js";
 
 export type Random = () => number;
 
@@ -19,58 +20,6 @@ export function seededRandom(seed: number): Random {
 /** A whole number in [low, high). */
 export function uniform(random: Random, low: number, high: number): number {
   return low + Math.floor(random() * (high - low));
-}
-
-type Handler = (nowMs: number) => void;
-
-/** Events by time; those of the same time in the order in which they were added. */
-class EventQueue {
-  private readonly heap: { atMs: number; order: number; handle: Handler }[] = [];
-  private count = 0;
-
-  add(atMs: number, handle: Handler): void {
-    const { heap } = this;
-    heap.push({ atMs, order: this.count++, handle });
-    for (let at = heap.length - 1; at > 0;) {
-      const parent = (at - 1) >> 1;
-      if (!this.isBefore(at, parent)) break;
-      this.swap(at, parent);
-      at = parent;
-    }
-  }
-
-  /** Handles events until none is left. */
-  run(): void {
-    for (let next = this.pop(); next; next = this.pop()) next.handle(next.atMs);
-  }
-
-  private pop(): { atMs: number; handle: Handler } | undefined {
-    const { heap } = this;
-    if (heap.length === 0) return undefined;
-    this.swap(0, heap.length - 1);
-    const first = heap.pop();
-    for (let at = 0; ;) {
-      let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < heap.length && this.isBefore(child, least)) least = child;
-      }
-      if (least === at) return first;
-      this.swap(at, least);
-      at = least;
-    }
-  }
-
-  private isBefore(a: number, b: number): boolean {
-    const left = this.heap[a]!;
-    const right = this.heap[b]!;
-    return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
-  }
-
-  private swap(a: number, b: number): void {
-    const kept = this.heap[a]!;
-    this.heap[a] = this.heap[b]!;
-    this.heap[b] = kept;
-  }
 }
 
 /** Pods whose engines run by events; `onStep` sees each step at its end. */

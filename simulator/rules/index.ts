@@ -1,0 +1,28 @@
+// All rules there are, by name.
+import { chwbl } from "./chwbl.js";
+import { eppDefault } from "./epp-default.js";
+import { leastInFlight } from "./least-in-flight.js";
+import { leastRequest } from "./least-request.js";
+import { llmdGuide } from "./llmd-guide.js";
+import { marginalDelay } from "./marginal-delay.js";
+import { randomRule } from "./random.js";
+import { roundRobin } from "./round-robin.js";
+import type { Rule, RuleView } from "./rule.js";
+import { seedDefault } from "./seed-default.js";
+import { sglang } from "./sglang.js";
+import { warmroute } from "./warmroute.js";
+
+/** What `--rule` accepts. */
+export const RULES: ReadonlyMap<string, (view: RuleView) => Rule> = new Map([
+  ["random", randomRule],
+  ["round-robin", roundRobin],
+  ["least-request", leastRequest],
+  ["least-in-flight", leastInFlight],
+  ["seed-default", seedDefault],
+  ["epp-default", eppDefault],
+  ["llmd-guide", llmdGuide],
+  ["chwbl", chwbl],
+  ["sglang", sglang],
+  ["marginal-delay", marginalDelay],
+  ["warmroute", warmroute],
+]);

@@ -1,0 +1,54 @@
+// Plays the sidecar for a filter in virtual time: each poll gets the load table of that moment.
+import { type TableRow, TableBuffer } from "../../sidecar-metrics/src/sync/table.js";
+import type { HttpCall } from "../host/index.js";
+import type { RuleView } from "./rule.js";
+
+const ANSWER_MAGIC = 0x31415257; // "WRA1", little-endian.
+const ANSWER_HEADER_BYTES = 16;
+/** Any key does: hashes are compared within a run only. */
+const HASH_KEY = Buffer.from(Array.from({ length: 16 }, (_, i) => i));
+const CONTENT_TYPE = ["content-type", "application/octet-stream"] as const;
+
+/** Answers polls of a filter whose clock says `nowMs`. */
+export function answerPolls(view: RuleView, nowMs: () => number): (call: HttpCall) => void {
+  const table = new TableBuffer(view.podCount);
+  let sequence = 0;
+  return (call) => {
+    for (let pod = 0; pod < view.podCount; pod++) {
+      table.writeRow(pod, rowOf(view, pod));
+      table.writeAge(pod, view.metricsAgeMs);
+    }
+    table.seal({
+      strategy: null,
+      hashKey: HASH_KEY,
+      incarnation: 1n,
+      sequence: ++sequence,
+      madeAtUnixMs: nowMs(),
+    });
+    const head = Buffer.alloc(ANSWER_HEADER_BYTES);
+    head.writeUInt32LE(ANSWER_MAGIC, 0);
+    head.writeUInt32LE(table.bytes.length, 4);
+    call.respond(200, [CONTENT_TYPE], Buffer.concat([head, table.bytes]));
+  };
+}
+
+function rowOf(view: RuleView, pod: number): TableRow {
+  const metrics = view.scraped(pod);
+  const { kvTokens, blockTokens, prefixCaching } = view.engine;
+  return {
+    number: pod,
+    mayBePicked: true,
+    prefixCachingOff: !prefixCaching,
+    isAtAdapterLimit: false,
+    address: view.addresses[pod]!,
+    epoch: pod + 1,
+    waiting: metrics.waiting,
+    running: metrics.running,
+    kvUsage: metrics.kvUse,
+    kvCapacityTokens: Math.floor(kvTokens / blockTokens) * blockTokens,
+    promptTokens: metrics.promptTokens,
+    generatedTokens: metrics.generationTokens,
+    prefixQueryTokens: metrics.prefixQueries,
+    prefixHitTokens: metrics.prefixHits,
+  };
+}

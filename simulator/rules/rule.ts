@@ -1,0 +1,62 @@
+// What a routing rule is told, and what it answers.
+import type { EngineOptions } from "../engine/options.js";
+import type { Random } from "../workloads/random.js";
+import type { PodMetrics } from "../run/virtual-pod.js";
+import type { TrafficRequest } from "../traffic/traffic.js";
+
+/** The pods as a gateway sees them. */
+export interface RuleView {
+  readonly podCount: number;
+  /** `ip:port` of each pod. */
+  readonly addresses: readonly string[];
+  /** The engine of all pods. */
+  readonly engine: EngineOptions;
+  /** Chance of the rule's own: its draws change nothing for others. */
+  readonly random: Random;
+  /** How old scraped metrics are. */
+  readonly metricsAgeMs: number;
+  /** Further keys of the filter's configuration. */
+  readonly filterConfig: Readonly<Record<string, unknown>>;
+  /** Requests routed to the pod whose answers have not ended: exact, and now. */
+  inFlight(pod: number): number;
+  /** The pod's metrics as they were scraped, some time ago. */
+  scraped(pod: number): PodMetrics;
+}
+
+/** A request as a rule meets it. */
+export interface RoutedRequest {
+  /** Counts from 0 in the order of arrival. */
+  readonly number: number;
+  readonly traffic: TrafficRequest;
+  readonly promptTokens: number;
+  /** Where it went; -1 before that. */
+  pod: number;
+  /** Prompt tokens that the pod found cached; known at the first token. */
+  cachedTokens: number;
+}
+
+export interface Rule {
+  /** The pod for a request; -1: the request is refused. */
+  pick(request: RoutedRequest, nowMs: number): number;
+  onFirstToken?(request: RoutedRequest, nowMs: number): void;
+  onFinish?(request: RoutedRequest, nowMs: number): void;
+  /** Called before the first request and then this often, while requests are under way. */
+  readonly tickMs?: number;
+  tick?(nowMs: number): void;
+}
+
+/** Of equal pods a random one, so that no pod is preferred for its number. */
+export function least(view: RuleView, costOf: (pod: number) => number): number {
+  let best = -1;
+  let bestCost = Infinity;
+  let equals = 0;
+  for (let pod = 0; pod < view.podCount; pod++) {
+    const cost = costOf(pod);
+    if (best < 0 || cost < bestCost) {
+      [best, bestCost, equals] = [pod, cost, 1];
+    } else if (cost === bestCost && view.random.integer(0, equals++) === 0) {
+      best = pod;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,88 @@
+// What every traffic is made of: requests whose prompts are messages of named content, the same
+// for every rule.
+
+/** A message of a prompt, known by the name of its content. */
+export interface Message {
+  role: "system" | "user" | "assistant";
+  /** Equal ids mean equal content; 1 to 2^53 - 1. */
+  id: number;
+  tokens: number;
+}
+
+export interface TrafficRequest {
+  messages: Message[];
+  /** Tokens of the answer; the rules are not told, and the body carries no `max_tokens`. */
+  outputTokens: number;
+  /** Names the content of the answer, where a later prompt holds it; 0: none does. */
+  answerId: number;
+  /** Which conversation it belongs to, and its turn in it, both from 0. */
+  conversation: number;
+  turn: number;
+}
+
+/** The next turn of a conversation. */
+export interface FollowUp {
+  /** From the end of the answer before it. */
+  delayMs: number;
+  request: TrafficRequest;
+}
+
+/**
+ * One seed of a traffic. Each conversation has its own random numbers, so that its content does
+ * not depend on the order in which answers end, which differs from rule to rule.
+ */
+export interface TrafficSource {
+  /** The first request of the conversation with that number. */
+  first(conversation: number): TrafficRequest;
+  /** What the user says once the answer has come; null at the conversation's end. */
+  next(request: TrafficRequest): FollowUp | null;
+}
+
+/** How requests come: so many a second whatever happens, or so many in flight all the time. */
+export type Load = { ratePerS: number } | { concurrency: number };
+
+export interface Traffic {
+  name: string;
+  /** One line for people. */
+  title: string;
+  /** The pods: a name of engine/profiles.ts, and how many. */
+  profile: string;
+  pods: number;
+  load: Load;
+  /** Of an open loop, unless the caller says how many requests. */
+  seconds: number;
+  /** Of a closed loop, unless the caller says otherwise. */
+  requests: number;
+  /** Requests of a conversation. */
+  turns: number;
+  source(seed: number): TrafficSource;
+}
+
+/** Prompt tokens of a request. */
+export function promptTokens(request: TrafficRequest): number {
+  return request.messages.reduce((sum, { tokens }) => sum + tokens, 0);
+}
+
+/** Names of content that all conversations share: 1 to this. */
+export const SHARED_IDS = 1_000_000;
+/** Names of content that one conversation can have for itself. */
+const OWN_IDS = 1000;
+
+/** The name of content number `index` of a conversation. */
+export function ownId(conversation: number, index: number): number {
+  return SHARED_IDS + conversation * OWN_IDS + index + 1;
+}
+
+/** A request without a past or a future. */
+export function single(
+  conversation: number,
+  messages: Message[],
+  outputTokens: number,
+): TrafficRequest {
+  return { messages, outputTokens, answerId: 0, conversation, turn: 0 };
+}
+
+/** A source of requests that nothing follows. */
+export function singles(first: (conversation: number) => TrafficRequest): TrafficSource {
+  return { first, next: () => null };
+}

@@ -1,0 +1,84 @@
+// What holds for every rule on every workload: no request is lost, and a seed repeats its run.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { RoutedRequest } from "../../simulator/rules/rule.js";
+import { RULES } from "../../simulator/rules/index.js";
+import { TRAFFIC } from "../../simulator/traffic/index.js";
+import { shortRun } from "./run-support.js";
+
+const CONVERSATIONS = 40;
+
+interface Routed {
+  number: number;
+  pod: number;
+  atMs: number;
+  conversation: number;
+  prompt: string;
+}
+
+function collect(into: Routed[]): (request: RoutedRequest, atMs: number) => void {
+  return ({ number, pod, traffic }, atMs) =>
+    into.push({
+      number,
+      pod,
+      atMs,
+      conversation: traffic.conversation,
+      prompt: JSON.stringify([traffic.messages, traffic.outputTokens]),
+    });
+}
+
+for (const [workload, { turns, pods }] of TRAFFIC) {
+  describe(workload, () => {
+    for (const rule of RULES.keys()) {
+      test(`${rule}: every request goes to a pod and ends`, () => {
+        const routed: Routed[] = [];
+        const onRouted = collect(routed);
+        const result = shortRun({ workload, rule, conversations: CONVERSATIONS, onRouted });
+        assert.equal(result.requests, CONVERSATIONS * turns);
+        assert.equal(result.figures.errors, 0);
+        assert.equal(result.inFlightAtEnd, 0);
+        assert.deepEqual(
+          routed.map(({ number }) => number),
+          Array.from({ length: CONVERSATIONS * turns }, (_, i) => i),
+        );
+        assert.ok(routed.every(({ pod }) => Number.isInteger(pod) && pod >= 0 && pod < pods));
+        const used = new Set(routed.map(({ pod }) => pod)).size;
+        if (rule === "warmroute") assert.ok(used > 1, "all went to one pod");
+      });
+
+      test(`${rule}: the same seed is the same run, another seed another`, () => {
+        const of = (seed: number): unknown =>
+          shortRun({ workload, rule, seed, conversations: CONVERSATIONS });
+        assert.deepEqual(of(7), of(7));
+        assert.notDeepEqual(of(7), of(8));
+      });
+    }
+
+    test("every rule meets the same prompts", () => {
+      const prompts = [...RULES.keys()].map((rule) => {
+        const routed: Routed[] = [];
+        shortRun({ workload, rule, conversations: CONVERSATIONS, onRouted: collect(routed) });
+        return routed.map(({ prompt }) => prompt).sort();
+      });
+      for (const of of prompts) assert.deepEqual(of, prompts[0]);
+    });
+  });
+}
+
+test("an open loop's arrivals do not depend on the rule", () => {
+  const arrivals = ["round-robin", "warmroute"].map((rule) => {
+    const routed: Routed[] = [];
+    shortRun({ workload: "zipf", rule, conversations: 200, onRouted: collect(routed) });
+    return routed.map(({ atMs, prompt }) => [atMs, prompt]);
+  });
+  assert.deepEqual(arrivals[0], arrivals[1]);
+});
+
+test("the filter finds the warm pods: most of a group's prompt is cached", () => {
+  const [warm, cold] = ["warmroute", "round-robin"].map((rule) =>
+    shortRun({ workload: "groups", rule, conversations: 1500 }),
+  );
+  assert.ok(warm!.figures.cachedShare > 0.75, `warm: ${warm!.figures.cachedShare}`);
+  assert.ok(cold!.figures.cachedShare < 0.35, `round robin: ${cold!.figures.cachedShare}`);
+  assert.ok(warm!.figures.ttftMs.mean * 10 < cold!.figures.ttftMs.mean);
+});

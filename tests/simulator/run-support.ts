@@ -1,0 +1,28 @@
+// Short runs for the tests of the simulator.
+import { RULES } from "../../simulator/rules/index.js";
+import { run, type RunOptions, type RunResult } from "../../simulator/run/run.js";
+import { TRAFFIC } from "../../simulator/traffic/index.js";
+
+export interface ShortRun {
+  workload: string;
+  rule: string;
+  seed?: number;
+  conversations: number;
+  onRouted?: RunOptions["onRouted"];
+}
+
+/** A run with everything as the workload has it, but for its length. */
+export function shortRun(options: ShortRun): RunResult {
+  const { workload, rule, conversations, onRouted, seed = 1 } = options;
+  const traffic = TRAFFIC.get(workload)!;
+  return run({
+    traffic,
+    load: traffic.load,
+    pods: traffic.pods,
+    conversations,
+    seed,
+    metricsAgeMs: 50,
+    rule: RULES.get(rule)!,
+    ...(onRouted ? { onRouted } : {}),
+  });
+}
