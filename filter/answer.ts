@@ -181,6 +181,7 @@ function readAnswer(stream: Stream, size: u32): void {
 function noteFirstByte(stream: Stream, pool: Pool): void {
   stream.hasFirstByte = true;
   stream.firstByteMs = nowMs();
+  pool.endpoints.at(stream.hold.endpoint).progressAtMs = stream.firstByteMs;
   clearOverdue(stream, pool);
   stream.hold.releaseBacklog(pool.endpoints);
   setDeadline(stream, NEVER);

@@ -7,6 +7,8 @@ export const MISSING: u32 = 0xffffffff;
 /** In-flight totals are noted at this spacing, to know what they were when a page was scraped. */
 const HISTORY_STEP_MS: f64 = 64;
 const HISTORY_LENGTH: u32 = 32;
+/** A pod that computes shows it in each step, of 100 ms at most, and each scrape. */
+const PROGRESS_MAX_AGE_MS: f64 = 1000;
 
 /** One pod. Laid over linear memory; ENDPOINT_BYTES holds the struct and its history. */
 @unmanaged
@@ -42,6 +44,10 @@ export class Endpoint {
   /** First bytes of ours that are overdue, and the sum of the times they were routed at. */
   overdueCount: i32;
   overdueRoutedSumMs: f64;
+  /** When the pod was last seen to compute: a first byte of ours, or counters that moved. */
+  progressAtMs: f64;
+  /** Prompt and generated tokens of its last page, added; NaN: it tells neither. */
+  computedTokens: f64;
 
   /** Seconds of prefill and the tokens they took, fading: the pod's own say on its rate. */
   prefillSeconds: f64;
@@ -70,9 +76,12 @@ export class Endpoint {
     return <f64>(this.ownBacklogTokens + this.otherBacklogTokens);
   }
 
-  /** Mean age of the requests whose first byte is overdue. */
+  /**
+   * Mean age of the requests whose first byte is overdue, while the pod shows no progress. A pod
+   * that computes is behind, which the other terms of its delay say, and not hung.
+   */
   overdueMs(nowMs: f64): f64 {
-    if (this.overdueCount <= 0) return 0;
+    if (this.overdueCount <= 0 || nowMs - this.progressAtMs < PROGRESS_MAX_AGE_MS) return 0;
     return Math.max(nowMs - this.overdueRoutedSumMs / <f64>this.overdueCount, 0);
   }
 

@@ -114,6 +114,7 @@ function readRow(
     endpoint.prefillSeconds = 0;
     endpoint.prefillTokens = 0;
   }
+  noteProgress(row, receivedAtMs, endpoint, isSamePod && isSameEpoch);
   if (!isSameCache) {
     if (endpoint.wasListed) listener.onCacheLost(number);
     endpoint.predictedHits = 0;
@@ -137,4 +138,12 @@ function readRow(
   endpoint.scrapedAtMs = ageMs == NEVER_SCRAPED ? 0 : receivedAtMs - <f64>ageMs;
   endpoint.addressSize = <u8>addressSize;
   memory.copy(endpoint.address, row + 64, ADDRESS_BYTES_MAX);
+}
+
+/** Counters that moved since the last page of the same process: the pod computes. */
+function noteProgress(row: usize, atMs: f64, endpoint: Endpoint, isSameProcess: bool): void {
+  const computedTokens = load<f64>(row, 32) + load<f64>(row, 40);
+  // False where either is NaN.
+  if (isSameProcess && computedTokens > endpoint.computedTokens) endpoint.progressAtMs = atMs;
+  endpoint.computedTokens = computedTokens;
 }

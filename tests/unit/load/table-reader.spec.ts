@@ -327,6 +327,34 @@ describe("a pod at its adapter limit", () => {
   });
 });
 
+/** When the pod was last seen to compute, after pages with these counters, one each second. */
+function progressAfter(prompts: f64[], answers: f64[], epochs: u32[]): f64 {
+  const reader = new Reader();
+  for (let i = 0; i < prompts.length; i++) {
+    const row = new Row(0, "a:1");
+    row.promptTokens = prompts[i];
+    row.generatedTokens = answers[i];
+    row.epoch = epochs[i];
+    reader.read([row], NOW_MS + 1000 * <f64>i);
+  }
+  const atMs = reader.endpoints.at(0).progressAtMs;
+  return atMs == 0 ? -1 : atMs - NOW_MS;
+}
+
+describe("a pod's progress", () => {
+  test("is seen when its counters of tokens have moved", () => {
+    expect(progressAfter([10, 10, 11, 11], [5, 5, 5, 5], [1, 1, 1, 1])).toBe(2000);
+    expect(progressAfter([10, 10, 10, 10], [5, 6, 7, 7], [1, 1, 1, 1])).toBe(2000);
+  });
+
+  test("is none in a first page, a page of another process, or one without counters", () => {
+    expect(progressAfter([10], [5], [1])).toBe(-1);
+    expect(progressAfter([10, 90], [5, 5], [1, 2])).toBe(-1);
+    expect(progressAfter([10, NaN, 12], [5, 5, 5], [1, 1, 1])).toBe(-1);
+    expect(progressAfter([10, 10], [5, 5], [1, 1])).toBe(-1);
+  });
+});
+
 describe("models behind the rows", () => {
   test("are no reason to refuse the table, whatever they are", () => {
     const bytes = readFixture("table-v1-models.bin");

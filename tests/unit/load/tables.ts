@@ -30,6 +30,8 @@ export class Row {
   kvUse: f32 = 0;
   capacityTokens: u32 = 0;
   prefixHits: f64 = 0;
+  promptTokens: f64 = 0;
+  generatedTokens: f64 = 0;
   addressSize: i32 = -1;
 
   constructor(
@@ -96,6 +98,8 @@ export class Table {
     store<u32>(at, row.running, 16);
     store<f32>(at, row.kvUse, 20);
     store<u32>(at, row.capacityTokens, 24);
+    store<f64>(at, row.promptTokens, 32);
+    store<f64>(at, row.generatedTokens, 40);
     store<f64>(at, row.prefixHits, 56);
     memory.copy(at + 64, changetype<usize>(address), min(address.byteLength, 48));
   }

@@ -357,6 +357,17 @@ describe("an overdue first byte", () => {
     world.pick();
     expectNear(world.answer.firstDelay, 0.0062);
   });
+
+  test("says nothing of a pod that computes: it is behind, not hung", () => {
+    const world = new World(2);
+    world.holds(0, 9);
+    world.at(0).overdueCount = 1;
+    world.at(0).overdueRoutedSumMs = NOW_MS - 60000;
+    world.at(0).progressAtMs = NOW_MS - 999;
+    expect(world.pick()).toBe(0);
+    world.at(0).progressAtMs = NOW_MS - 1000;
+    expect(world.pick()).toBe(1);
+  });
 });
 
 /** A pool with everything drawn at random; every tenth figure is missing or odd. */
@@ -386,6 +397,7 @@ function randomWorld(random: Random): World {
     pod.otherKvTokens = random.below(90000);
     pod.overdueCount = random.chance(1, 8) ? 1 : 0;
     pod.overdueRoutedSumMs = NOW_MS - <f64>random.below(5000);
+    pod.progressAtMs = NOW_MS - <f64>random.below(3000);
     pod.prefillTokens = <f64>random.below(50000);
     pod.prefillSeconds = pod.prefillTokens * 1e-6 * <f64>random.below(300);
     world.own(number, random.below(20), random.below(9000), random.below(90000));

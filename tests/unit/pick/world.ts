@@ -105,7 +105,7 @@ export class NaiveCost {
     let wait = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens) * tp;
     wait += foreignWaiting * rates.promptTokens * tp;
     wait += this.spaceWait(world, pod, isFresh, n, output);
-    if (pod.overdueCount > 0) {
+    if (pod.overdueCount > 0 && query.nowMs - pod.progressAtMs >= 1000) {
       const meanRoutedMs = pod.overdueRoutedSumMs / pod.overdueCount;
       wait += (query.nowMs - meanRoutedMs) / 1000;
     }
