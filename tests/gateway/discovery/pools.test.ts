@@ -106,11 +106,16 @@ describe("pools of a gateway", () => {
       ),
     );
     await until("ours", async () => (await names(sidecar)) === "ours");
+    const bad = async (): Promise<string | undefined> =>
+      (await sidecar.problems()).find((text) => text.includes("/bad"));
+    await until("the bad one is named", async () => (await bad()) !== undefined);
     const { notes } = await sidecar.view();
     assert.equal(notes.length, 2);
     assert.match(notes[0] ?? "", /\/other .* is attached to gateway other, port 8081\.$/);
-    const problem = (await sidecar.problems()).find((text) => text.includes("/bad"));
-    assert.match(problem ?? "", /attach-to:1: port: is missing; it must be a whole number from 1/);
+    assert.match(
+      (await bad()) ?? "",
+      /attach-to:1: port: is missing; it must be a whole number from 1/,
+    );
     // Once attached it stays so while the value is bad.
     const change = { metadata: { annotations: { [`${GROUP}/attach-to`]: "nonsense" } } };
     await cluster.patchCustom(ALPHA2, "InferencePool", { namespace, name: "ours" }, change);
