@@ -57,12 +57,7 @@ export function parseOptions(args: string[]): SimulateOptions {
     .option("--seconds <n>", "or, with a rate: for how long they arrive", integer(1, SECONDS_MAX))
     .option("--metrics-age-ms <n>", "age of scraped metrics", integer(0, AGE_MAX_MS), 50)
     .option("--filter-config <json>", "further keys of the filter's configuration", object, {})
-    .option(
-      "--workers <n>",
-      "workers of a gateway: VMs of the filter",
-      integer(1, WORKERS_MAX),
-      1,
-    )
+    .option("--workers <n>", "workers of a gateway: VMs of the filter", integer(1, WORKERS_MAX), 1)
     .option("--gateways <n>", "gateways, each with a rule alone", integer(1, GATEWAYS_MAX), 1)
     .option(
       "--share-lag-ms <n>",
