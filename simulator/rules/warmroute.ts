@@ -6,6 +6,7 @@ import {
   DESTINATION_HEADER,
   loadModule,
   LogLevel,
+  ResponseFlag,
   type RootContext,
   sendRequest,
   SharedData,
@@ -13,6 +14,7 @@ import {
   WasmHost,
 } from "../host/index.js";
 import { chatBody } from "../traffic/body.js";
+import { isStreamed } from "../traffic/traffic.js";
 import { answerPolls } from "./load-table.js";
 import type { RoutedRequest, Rule, RuleView } from "./rule.js";
 
@@ -25,6 +27,8 @@ const WARM_UP_TICKS = 3;
 const EVENT_STREAM = ["content-type", "text/event-stream; charset=utf-8"] as const;
 /** What vLLM sends with the first token; the tokens after it teach the filter nothing. */
 const FIRST_EVENT = `data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`;
+const JSON_TYPE = ["content-type", "application/json"] as const;
+const WHOLE_ANSWER = { index: 0, message: { role: "assistant", content: "a" } };
 
 let loaded: WebAssembly.Module | null = null;
 
@@ -45,9 +49,11 @@ class WasmRule implements Rule {
   private readonly root: RootContext;
   private readonly streams = new Map<number, StreamContext>();
   private readonly podOf: Map<string, number>;
+  private readonly addresses: readonly string[];
   private nowMs = 0;
 
   constructor(view: RuleView) {
+    this.addresses = view.addresses;
     this.podOf = new Map(view.addresses.map((address, pod) => [address, pod]));
     this.host = new WasmHost({
       module: filterModule(),
@@ -78,23 +84,31 @@ class WasmRule implements Rule {
     const stream = this.host.newStream(this.root);
     sendRequest(stream, { path: "/v1/chat/completions", bodyChunks: [chatBody(request.traffic)] });
     this.check();
-    const named = stream.upstream.headers?.get(DESTINATION_HEADER)?.split(",")[0];
-    const pod = named === undefined ? -1 : (this.podOf.get(named) ?? -1);
-    if (pod < 0) {
-      stream.done();
-      return -1;
-    }
-    stream.upstreamAddress = named!;
-    stream.attempts = 1;
-    // vLLM sends headers before it has prefilled anything.
-    stream.responseHeaders([[":status", "200"], EVENT_STREAM]);
-    this.streams.set(request.number, stream);
+    const pod = this.podNamed(stream, 0);
+    if (pod < 0) stream.done();
+    else this.streams.set(request.number, stream);
     return pod;
   }
 
-  onFirstToken(request: RoutedRequest, nowMs: number): void {
+  second(request: RoutedRequest): number {
+    return this.podNamed(this.streams.get(request.number)!, 1);
+  }
+
+  onAccepted({ number, pod, attempts, traffic }: RoutedRequest, nowMs: number): void {
     this.nowMs = nowMs;
-    this.streams.get(request.number)!.responseBody(FIRST_EVENT);
+    const stream = this.streams.get(number)!;
+    stream.upstreamAddress = this.addresses[pod]!;
+    stream.attempts = attempts;
+    // vLLM sends a stream's headers before it has prefilled anything, others with the answer.
+    if (isStreamed(traffic)) stream.responseHeaders([[":status", "200"], EVENT_STREAM]);
+    this.check();
+  }
+
+  onFirstToken({ number, traffic }: RoutedRequest, nowMs: number): void {
+    this.nowMs = nowMs;
+    const stream = this.streams.get(number)!;
+    if (isStreamed(traffic)) stream.responseBody(FIRST_EVENT);
+    else stream.responseHeaders([[":status", "200"], JSON_TYPE]);
     this.check();
   }
 
@@ -102,9 +116,30 @@ class WasmRule implements Rule {
     this.nowMs = nowMs;
     const stream = this.streams.get(request.number)!;
     this.streams.delete(request.number);
-    stream.responseBody(lastEvents(request), true);
+    stream.responseBody(endOf(request), true);
     stream.done();
     this.check();
+  }
+
+  onFail(request: RoutedRequest, nowMs: number): void {
+    this.nowMs = nowMs;
+    const stream = this.streams.get(request.number)!;
+    this.streams.delete(request.number);
+    if (stream.downstream.headers === null) {
+      const details = "upstream_reset_before_response_started{connection_termination}";
+      stream.envoyReply(503, details, "", ResponseFlag.UpstreamConnectionFailure);
+    } else {
+      stream.responseFlags |= ResponseFlag.UpstreamConnectionTermination;
+      stream.codeDetails = "upstream_reset_after_response_started{connection_termination}";
+    }
+    stream.done();
+    this.check();
+  }
+
+  /** The pod that the filter named in that place; -1: none. */
+  private podNamed(stream: StreamContext, place: number): number {
+    const named = stream.upstream.headers?.get(DESTINATION_HEADER)?.split(",")[place];
+    return named === undefined ? -1 : (this.podOf.get(named) ?? -1);
   }
 
   private check(): void {
@@ -112,13 +147,14 @@ class WasmRule implements Rule {
   }
 }
 
-/** Usage as vLLM gives it with `--enable-prompt-tokens-details`, and the end. */
-function lastEvents({ promptTokens, cachedTokens, traffic }: RoutedRequest): string {
+/** The answer's end: usage as vLLM gives it with `--enable-prompt-tokens-details`. */
+function endOf({ promptTokens, cachedTokens, traffic }: RoutedRequest): string {
   const usage = {
     prompt_tokens: promptTokens,
     completion_tokens: traffic.outputTokens,
     total_tokens: promptTokens + traffic.outputTokens,
     prompt_tokens_details: cachedTokens > 0 ? { cached_tokens: cachedTokens } : null,
   };
+  if (!isStreamed(traffic)) return JSON.stringify({ choices: [WHOLE_ANSWER], usage });
   return `data: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`;
 }
