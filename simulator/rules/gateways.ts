@@ -33,8 +33,8 @@ class SeveralGateways implements Rule {
   private readonly rules: Rule[];
   /** By gateway, then by pod. */
   private readonly inFlight: number[][];
-  /** By the request's number; only of those in flight. */
-  private readonly gatewayOf = new Map<number, number>();
+  /** By the request's number, where it went; only of those in flight. */
+  private readonly ways = new Map<number, { gateway: number; pod: number }>();
   private readonly random: Random;
 
   constructor(
@@ -62,19 +62,43 @@ class SeveralGateways implements Rule {
     const gateway = this.random.integer(0, this.rules.length - 1);
     const pod = this.rules[gateway]!.pick(request, nowMs);
     if (pod < 0) return pod;
-    this.gatewayOf.set(request.number, gateway);
+    this.ways.set(request.number, { gateway, pod });
     this.inFlight[gateway]![pod]!++;
     return pod;
   }
 
+  second(request: RoutedRequest): number {
+    const { gateway } = this.ways.get(request.number)!;
+    return this.rules[gateway]!.second?.(request) ?? -1;
+  }
+
+  onAccepted(request: RoutedRequest, nowMs: number): void {
+    const way = this.ways.get(request.number)!;
+    const inFlight = this.inFlight[way.gateway]!;
+    inFlight[way.pod]!--;
+    inFlight[request.pod]!++;
+    way.pod = request.pod;
+    this.rules[way.gateway]!.onAccepted?.(request, nowMs);
+  }
+
   onFirstToken(request: RoutedRequest, nowMs: number): void {
-    this.rules[this.gatewayOf.get(request.number)!]!.onFirstToken?.(request, nowMs);
+    const { gateway } = this.ways.get(request.number)!;
+    this.rules[gateway]!.onFirstToken?.(request, nowMs);
   }
 
   onFinish(request: RoutedRequest, nowMs: number): void {
-    const gateway = this.gatewayOf.get(request.number)!;
-    this.gatewayOf.delete(request.number);
-    this.inFlight[gateway]![request.pod]!--;
-    this.rules[gateway]!.onFinish?.(request, nowMs);
+    this.end(request).onFinish?.(request, nowMs);
+  }
+
+  onFail(request: RoutedRequest, nowMs: number): void {
+    this.end(request).onFail?.(request, nowMs);
+  }
+
+  /** Gives back what the request holds; the rule that routed it. */
+  private end({ number }: RoutedRequest): Rule {
+    const { gateway, pod } = this.ways.get(number)!;
+    this.ways.delete(number);
+    this.inFlight[gateway]![pod]!--;
+    return this.rules[gateway]!;
   }
 }

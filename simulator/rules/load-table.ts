@@ -7,6 +7,7 @@ import {
   TableBuffer,
 } from "../../sidecar-metrics/src/sync/table.js";
 import type { HttpCall } from "../host/index.js";
+import { adapterSection } from "./adapter-section.js";
 import type { Exchange } from "./exchange.js";
 import type { RuleView } from "./rule.js";
 
@@ -14,12 +15,15 @@ const ANSWER_MAGIC = 0x31415257; // "WRA1", little-endian.
 const ANSWER_HEADER_BYTES = 16;
 /** Any key does: hashes are compared within a run only. */
 const HASH_KEY = Buffer.from(Array.from({ length: 16 }, (_, i) => i));
+/** More starts than a pod has in a run: epochs of different pods stay apart. */
+const EPOCHS_MAX = 1024;
 const CONTENT_TYPE = ["content-type", "application/octet-stream"] as const;
 
 /** Answers polls of a filter whose clock says `nowMs`. */
 export function answerPolls(view: RuleView, nowMs: () => number): (call: HttpCall) => void {
   const { exchange, gateway } = view;
   const table = new TableBuffer(view.podCount);
+  const section = adapterSection(view);
   let sequence = 0;
   return (call) => {
     const atMs = nowMs();
@@ -29,6 +33,7 @@ export function answerPolls(view: RuleView, nowMs: () => number): (call: HttpCal
       table.writeAge(pod, view.metricsAgeMs);
       if (exchange !== null) table.writeShared(pod, exchange.load(gateway, pod, atMs));
     }
+    table.setSection(section());
     table.seal({
       strategy: null,
       hashKey: HASH_KEY,
@@ -66,14 +71,14 @@ function publish(exchange: Exchange, gateway: number, nowMs: number, call: HttpC
 
 function rowOf(view: RuleView, pod: number): TableRow {
   const metrics = view.scraped(pod);
-  const { kvTokens, blockTokens, prefixCaching } = view.engine;
+  const { kvTokens, blockTokens, prefixCaching } = view.engineOf(pod);
   return {
     number: pod,
-    mayBePicked: true,
+    mayBePicked: view.mayBePicked(pod),
     prefixCachingOff: !prefixCaching,
-    isAtAdapterLimit: false,
+    isAtAdapterLimit: metrics.isAtAdapterLimit,
     address: view.addresses[pod]!,
-    epoch: pod + 1,
+    epoch: (pod + 1) * EPOCHS_MAX + view.epochOf(pod),
     waiting: metrics.waiting,
     running: metrics.running,
     kvUsage: metrics.kvUse,

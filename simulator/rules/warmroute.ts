@@ -7,6 +7,7 @@ import {
   type HttpCall,
   loadModule,
   LogLevel,
+  ResponseFlag,
   type RootContext,
   sendRequest,
   SharedData,
@@ -15,6 +16,7 @@ import {
   WasmHost,
 } from "../host/index.js";
 import { chatBody } from "../traffic/body.js";
+import { isStreamed } from "../traffic/traffic.js";
 import { answerPolls } from "./load-table.js";
 import type { RoutedRequest, Rule, RuleView, Ticker } from "./rule.js";
 
@@ -27,6 +29,8 @@ const WARM_UP_TICKS = 3;
 const EVENT_STREAM = ["content-type", "text/event-stream; charset=utf-8"] as const;
 /** What vLLM sends with the first token; the tokens after it teach the filter nothing. */
 const FIRST_EVENT = `data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n`;
+const JSON_TYPE = ["content-type", "application/json"] as const;
+const WHOLE_ANSWER = { index: 0, message: { role: "assistant", content: "a" } };
 
 let loaded: WebAssembly.Module | null = null;
 
@@ -104,7 +108,7 @@ class WasmRule implements Rule {
   private warmUp(): void {
     const order = this.tickers.toSorted((a, b) => a.firstMs - b.firstMs);
     for (let left = WARM_UP_TICKS; left > 0; left--) {
-      for (const { firstMs, periodMs, tick } of order) tick(firstMs - left * periodMs);
+      for (const ticker of order) ticker.tick(ticker.firstMs - left * ticker.periodMs);
     }
   }
 
@@ -121,24 +125,31 @@ class WasmRule implements Rule {
     const stream = worker.host.newStream(worker.root);
     sendRequest(stream, { path: "/v1/chat/completions", bodyChunks: [chatBody(request.traffic)] });
     check(worker.host);
-    const named = stream.upstream.headers?.get(DESTINATION_HEADER)?.split(",")[0];
-    const pod = named === undefined ? -1 : (this.podOf.get(named) ?? -1);
-    if (pod < 0) {
-      stream.done();
-      return -1;
-    }
-    stream.upstreamAddress = named!;
-    stream.attempts = 1;
-    // vLLM sends headers before it has prefilled anything.
-    stream.responseHeaders([[":status", "200"], EVENT_STREAM]);
-    this.open.set(request.number, { worker, stream });
+    const pod = this.podNamed(stream, 0);
+    if (pod < 0) stream.done();
+    else this.open.set(request.number, { worker, stream });
     return pod;
   }
 
-  onFirstToken(request: RoutedRequest, nowMs: number): void {
+  second(request: RoutedRequest): number {
+    return this.podNamed(this.open.get(request.number)!.stream, 1);
+  }
+
+  onAccepted({ number, pod, attempts, traffic }: RoutedRequest, nowMs: number): void {
     this.nowMs = nowMs;
-    const { worker, stream } = this.open.get(request.number)!;
-    stream.responseBody(FIRST_EVENT);
+    const { worker, stream } = this.open.get(number)!;
+    stream.upstreamAddress = this.view.addresses[pod]!;
+    stream.attempts = attempts;
+    // vLLM sends a stream's headers before it has prefilled anything, others with the answer.
+    if (isStreamed(traffic)) stream.responseHeaders([[":status", "200"], EVENT_STREAM]);
+    check(worker.host);
+  }
+
+  onFirstToken({ number, traffic }: RoutedRequest, nowMs: number): void {
+    this.nowMs = nowMs;
+    const { worker, stream } = this.open.get(number)!;
+    if (isStreamed(traffic)) stream.responseBody(FIRST_EVENT);
+    else stream.responseHeaders([[":status", "200"], JSON_TYPE]);
     check(worker.host);
   }
 
@@ -146,9 +157,30 @@ class WasmRule implements Rule {
     this.nowMs = nowMs;
     const { worker, stream } = this.open.get(request.number)!;
     this.open.delete(request.number);
-    stream.responseBody(lastEvents(request), true);
+    stream.responseBody(endOf(request), true);
     stream.done();
     check(worker.host);
+  }
+
+  onFail(request: RoutedRequest, nowMs: number): void {
+    this.nowMs = nowMs;
+    const { worker, stream } = this.open.get(request.number)!;
+    this.open.delete(request.number);
+    if (stream.downstream.headers === null) {
+      const details = "upstream_reset_before_response_started{connection_termination}";
+      stream.envoyReply(503, details, "", ResponseFlag.UpstreamConnectionFailure);
+    } else {
+      stream.responseFlags |= ResponseFlag.UpstreamConnectionTermination;
+      stream.codeDetails = "upstream_reset_after_response_started{connection_termination}";
+    }
+    stream.done();
+    check(worker.host);
+  }
+
+  /** The pod that the filter named in that place; -1: none. */
+  private podNamed(stream: StreamContext, place: number): number {
+    const named = stream.upstream.headers?.get(DESTINATION_HEADER)?.split(",")[place];
+    return named === undefined ? -1 : (this.podOf.get(named) ?? -1);
   }
 }
 
@@ -156,13 +188,14 @@ function check({ error }: WasmHost): void {
   if (error !== null) throw error;
 }
 
-/** Usage as vLLM gives it with `--enable-prompt-tokens-details`, and the end. */
-function lastEvents({ promptTokens, cachedTokens, traffic }: RoutedRequest): string {
+/** The answer's end: usage as vLLM gives it with `--enable-prompt-tokens-details`. */
+function endOf({ promptTokens, cachedTokens, traffic }: RoutedRequest): string {
   const usage = {
     prompt_tokens: promptTokens,
     completion_tokens: traffic.outputTokens,
     total_tokens: promptTokens + traffic.outputTokens,
     prompt_tokens_details: cachedTokens > 0 ? { cached_tokens: cachedTokens } : null,
   };
+  if (!isStreamed(traffic)) return JSON.stringify({ choices: [WHOLE_ANSWER], usage });
   return `data: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`;
 }

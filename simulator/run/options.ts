@@ -97,7 +97,7 @@ function object(text: string): Record<string, unknown> {
 }
 
 function workloadLines(): string {
-  return [...TRAFFIC.values()].map(({ name, title }) => `  ${name.padEnd(10)}${title}\n`).join("");
+  return [...TRAFFIC.values()].map(({ name, title }) => `  ${name.padEnd(17)}${title}\n`).join("");
 }
 
 function namesHelp(known: ReadonlyMap<string, unknown>): string {

@@ -68,7 +68,7 @@ test("a flow of records delays no poll, and none but the first asks for a replay
   }
 });
 
-test("a VM that starts, reads the rings and then polls sends nothing of the other gateway up", () => {
+test("a VM that starts, reads the rings and polls sends nothing of the other gateway up", () => {
   const pair = new TwoGateways({ vms: 2, pods: 8 });
   warmUp(pair);
   for (let seed = 0; seed < 20; seed++) pair.first.send(prompt(seed), jsonAnswer());
