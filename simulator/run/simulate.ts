@@ -3,8 +3,8 @@ import { RULES } from "../rules/index.js";
 import { TRAFFIC } from "../traffic/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
 import { type Figures, meanFigures } from "./figures.js";
-import type { SimulateOptions } from "./options.js";
-import { run } from "./run.js";
+import type { SimulateOptions } from "../options/index.js";
+import { run, type RunOptions } from "./run.js";
 
 /** One line of the result. */
 export interface Row {
@@ -22,22 +22,34 @@ export function* simulate(options: SimulateOptions): Generator<Row> {
       for (const rule of options.rule) {
         const all: Figures[] = [];
         for (let seed = 1; seed <= options.seeds; seed++) {
-          const { figures } = run({
-            traffic,
-            load,
-            pods: options.pods ?? traffic.pods,
-            conversations: conversationsOf(traffic, load, options),
-            seed,
-            metricsAgeMs: options.metricsAgeMs,
-            filterConfig: options.filterConfig,
-            rule: RULES.get(rule)!,
-          });
+          const { figures } = run(runOptions(options, { traffic, load, rule, seed }));
           all.push(figures);
         }
         yield { workload, load, rule, figures: meanFigures(all) };
       }
     }
   }
+}
+
+/** One run of those that were asked for. */
+interface RunPlan {
+  traffic: Traffic;
+  load: Load;
+  rule: string;
+  seed: number;
+}
+
+function runOptions(options: SimulateOptions, { traffic, load, rule, seed }: RunPlan): RunOptions {
+  return {
+    traffic,
+    load,
+    pods: options.pods ?? traffic.pods,
+    conversations: conversationsOf(traffic, load, options),
+    seed,
+    metricsAgeMs: options.metricsAgeMs,
+    filterConfig: options.filterConfig,
+    rule: RULES.get(rule)!,
+  };
 }
 
 function loadsOf(traffic: Traffic, { rate, concurrency }: SimulateOptions): Load[] {
