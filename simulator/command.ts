@@ -1,15 +1,19 @@
 // The command `simulate`: of `./build.sh simulate` and of `warmroute simulate`.
 import { Command } from "commander";
 import { addSimulateOptions, checkedOptions, type SimulateOptions } from "./options/index.js";
-import { jsonLine, loadText, tableHead, tableRow } from "./run/print.js";
-import { simulate } from "./run/simulate.js";
+import { jsonLine } from "./run/json.js";
+import { comparisonTable, tableHead, tableRow } from "./run/print.js";
+import { Progress } from "./run/progress.js";
+import { seedTable } from "./run/seed-table.js";
+import { simulate, type Row } from "./run/simulate.js";
 
 /** `name` is how the user calls it. */
 export function simulateCommand(name: string): Command {
   const command = addSimulateOptions(new Command(name));
-  return command.action(() => {
+  return command.action(async () => {
+    const options = checkedOptions(command);
     try {
-      print(checkedOptions(command));
+      await show(options);
     } catch (error) {
       console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
       process.exitCode = 1;
@@ -17,17 +21,32 @@ export function simulateCommand(name: string): Command {
   });
 }
 
-function print(options: SimulateOptions): void {
-  let head = "";
-  for (const row of simulate(options)) {
-    if (options.json) {
-      console.log(jsonLine(row));
-      continue;
-    }
-    const title = `${row.workload} ${loadText(row.load)}`;
-    const gap = head === "" ? "" : "\n";
-    if (title !== head) console.log(gap + tableHead(row.workload, row.load));
-    head = title;
-    console.log(tableRow(row));
+async function show(options: SimulateOptions): Promise<void> {
+  const progress = new Progress(process.stderr, options, () => performance.now());
+  const print = printerOf(options);
+  for await (const row of simulate(options, progress.update)) {
+    progress.clear();
+    print(row);
   }
+  progress.clear();
+}
+
+/** Prints each row as it comes, and what is to be said once the last rule's is there. */
+function printerOf(options: SimulateOptions): (row: Row) => void {
+  if (options.json) return (row) => console.log(jsonLine(row));
+  if (options.table === "seed") return (row) => console.log(`${seedTable(row)}\n`);
+  let group: Row[] = [];
+  let isFirst = true;
+  return (row) => {
+    if (group.length === 0) {
+      console.log((isFirst ? "" : "\n") + tableHead(row.workload, row.load));
+      isFirst = false;
+    }
+    console.log(tableRow(row));
+    group.push(row);
+    if (group.length < options.rule.length) return;
+    const comparison = comparisonTable(group);
+    if (comparison !== null) console.log(`\n${comparison}`);
+    group = [];
+  };
 }

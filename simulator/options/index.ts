@@ -1,7 +1,7 @@
 // The command line of the simulator, put together from groups of options, one file each.
 import type { Command } from "commander";
 import { addGatewayOptions, type GatewayOptions } from "./gateway.js";
-import { addOutputOptions, type OutputOptions } from "./output.js";
+import { addOutputOptions, baselineOf, type OutputOptions } from "./output.js";
 import { addTrafficOptions, trafficConflict, type TrafficOptions } from "./traffic.js";
 
 /** What the operator asked for. Plain data: workers get a copy. */
@@ -26,7 +26,14 @@ export function addSimulateOptions(command: Command): Command {
 /** The options of a command that has parsed its arguments. */
 export function checkedOptions(command: Command): SimulateOptions {
   const options = command.opts<SimulateOptions>();
-  const conflict = trafficConflict(options);
+  const given = command.opts<Partial<SimulateOptions>>().baseline;
+  const baseline = baselineOf(given, options.rule);
+  const conflict =
+    trafficConflict(options) ??
+    (options.json && options.table !== "figures" ? "--json and --table are given" : null) ??
+    (baseline === null
+      ? `--baseline ${given} is given, allowed is one of --rule: ${options.rule.join(", ")}`
+      : null);
   if (conflict !== null) command.error(`error: ${conflict}`);
-  return options;
+  return { ...options, baseline: baseline! };
 }

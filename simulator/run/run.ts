@@ -11,8 +11,10 @@ import {
   type TrafficSource,
 } from "../traffic/traffic.js";
 import { Random } from "../workloads/random.js";
+import { Collector } from "./collector.js";
 import { EventQueue } from "./event-queue.js";
-import { Collector, type Figures } from "./figures.js";
+import type { Figures } from "./figures.js";
+import { Recorder, type PodSample, type Recording } from "./recorder.js";
 import { VirtualPod } from "./virtual-pod.js";
 
 /** Spacing of the first requests of a closed loop: they come at once, but not as one. */
@@ -33,6 +35,10 @@ export interface RunOptions {
   /** Of the rule `warmroute`: further keys of its configuration. */
   filterConfig?: Record<string, unknown>;
   rule: (view: RuleView) => Rule;
+  /** Whether the run is recorded over time, for a report. */
+  isRecorded?: boolean;
+  /** Told now and then which share of the conversations has ended. */
+  onProgress?: (share: number) => void;
   /** Sees each request that was routed; for tests. */
   onRouted?: (request: RoutedRequest, nowMs: number) => void;
 }
@@ -43,6 +49,7 @@ export interface RunResult {
   requests: number;
   /** Requests that were still in flight when nothing was left to happen: 0, or there is a bug. */
   inFlightAtEnd: number;
+  recording: Recording | null;
 }
 
 /** A request on its way. */
@@ -62,7 +69,8 @@ class Run {
   private readonly inFlight: number[];
   private readonly source: TrafficSource;
   private readonly rule: Rule;
-  private readonly collector = new Collector();
+  private readonly collector: Collector;
+  private readonly recorder: Recorder | null;
   private arrived = 0;
   private started = 0;
   /** Conversations that have begun or will, and have not ended. */
@@ -70,6 +78,8 @@ class Run {
 
   constructor(private readonly options: RunOptions) {
     const { traffic, seed } = options;
+    this.collector = new Collector(options.load);
+    this.recorder = options.isRecorded ? new Recorder() : null;
     const config = profile(traffic.profile);
     this.pods = Array.from(
       { length: options.pods },
@@ -91,6 +101,7 @@ class Run {
     this.sampleFrom(KV_SAMPLE_MS);
     this.events.run();
     return {
+      recording: this.recorder?.recording(this.collector.sortedTtftMs()) ?? null,
       figures: this.collector.figures(),
       requests: this.arrived,
       inFlightAtEnd: this.inFlight.reduce((sum, count) => sum + count, 0),
@@ -169,21 +180,23 @@ class Run {
   }
 
   private onStep(outcome: StepOutcome<Flight>, endMs: number): void {
+    this.collector.stepEnded(outcome, endMs);
     for (const { owner, cachedTokens } of outcome.first) {
       owner.firstTokenMs = endMs;
       owner.cachedTokens = Math.max(0, cachedTokens);
+      this.recorder?.prefilled(owner.promptTokens, owner.cachedTokens);
       this.rule.onFirstToken?.(owner, endMs);
     }
     for (const { owner } of outcome.finished) this.finish(owner, endMs);
   }
 
   private finish(flight: Flight, endMs: number): void {
-    const { arrivalMs, firstTokenMs, cachedTokens, traffic } = flight;
+    const { number, arrivalMs, firstTokenMs, cachedTokens, traffic } = flight;
     this.inFlight[flight.pod]!--;
     this.rule.onFinish?.(flight, endMs);
     const { outputTokens } = traffic;
     this.collector.finished(
-      { arrivalMs, firstTokenMs, endMs },
+      { number, arrivalMs, firstTokenMs, endMs },
       { promptTokens: flight.promptTokens, cachedTokens, outputTokens },
     );
     const followUp = this.source.next(traffic);
@@ -206,9 +219,20 @@ class Run {
   private sampleFrom(atMs: number): void {
     this.events.add(atMs, (nowMs) => {
       this.collector.sampleKvUse(this.pods.map(({ engine }) => engine.stats().kvUse));
+      this.recorder?.sample(nowMs, this.pods.map(this.podSample));
+      this.options.onProgress?.(1 - this.open / this.options.conversations);
       if (this.open > 0) this.sampleFrom(nowMs + KV_SAMPLE_MS);
     });
   }
+
+  private readonly podSample = (
+    { address, engine }: VirtualPod<Flight>,
+    pod: number,
+  ): PodSample => ({
+    name: address,
+    kvUse: engine.stats().kvUse,
+    inFlight: this.inFlight[pod]!,
+  });
 }
 
 function addressOf(pod: number): string {
