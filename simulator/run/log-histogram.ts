@@ -36,6 +36,7 @@ export class LogHistogram {
 
   /** The value that `share` of all values are not above; 0 when there are none. */
   quantile(share: number): number {
+    if (this.total === 0) return 0;
     const rank = Math.min(this.total - 1, Math.floor(this.total * share));
     let seen = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
