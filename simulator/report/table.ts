@@ -21,7 +21,7 @@ const HEADS = [
 export function figuresTable(rows: readonly Row[]): string {
   const against = rows.find((row) => row.against !== null)?.against;
   const heads = against
-    ? [...HEADS, ...["mean", "p99"].map((of) => `${of} against ${against.rule}, 95 %`)]
+    ? [...HEADS, ...["mean", "p99"].map((of) => `${of} against ${against.rule}, 95\u00a0%`)]
     : HEADS;
   const lines = rows.map((row) => line(row, against !== undefined));
   return `<table><tr>${heads.map((head) => `<th>${escaped(head)}</th>`).join("")}</tr>

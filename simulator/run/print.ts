@@ -60,9 +60,11 @@ export function comparisonTable(rows: readonly Row[]): string | null {
 /** As in "+12 (+3 to +21)". */
 export function intervalText({ difference, low, high }: Interval): string {
   const digits = Math.abs(difference) < 10 ? 1 : 0;
-  const signed = (value: number): string =>
-    // A difference of nothing has no sign.
-    `${Number(value.toFixed(digits)) > 0 ? "+" : ""}${value.toFixed(digits).replace(/^-(?=[0.]+$)/, "")}`;
+  const signed = (value: number): string => {
+    // Rounded, so that a difference of nothing has no sign.
+    const rounded = Number(value.toFixed(digits)) || 0;
+    return `${rounded > 0 ? "+" : ""}${rounded.toFixed(digits)}`;
+  };
   return `${signed(difference)} (${signed(low)} to ${signed(high)})`;
 }
 

@@ -60,6 +60,7 @@ export class Progress {
     let share = this.done;
     for (const one of this.shares.values()) share += one;
     const percent = Math.floor((100 * share) / tasks);
-    return `${workload} ${loadText(load)} ${rule} seed ${seed} of ${this.options.seeds}, ${percent} %`;
+    const which = `${workload} ${loadText(load)} ${rule} seed ${seed} of ${this.options.seeds}`;
+    return `${which}, ${percent} %`;
   }
 }

@@ -15,7 +15,7 @@ import { TRAFFIC } from "../../simulator/traffic/index.js";
 
 const pod = (name: string, kvUse: number, inFlight: number) => ({ name, kvUse, inFlight });
 
-test("a pod that comes and one that goes leave gaps; the cached share is that of each second", () => {
+test("pods that come and go leave gaps; the cached share is that of each second", () => {
   const recorder = new Recorder();
   recorder.prefilled(100, 0);
   recorder.sample(1000, [pod("a", 0.1, 1), pod("b", 0.2, 2)]);
