@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { projectPath } from "./config/project.js";
 import { validateFiles } from "./config/validate.js";
+import { simulateCommand } from "../simulator/command.js";
 import { addMigrate } from "./migrate/command.js";
 
 const program = new Command("warmroute")
@@ -31,6 +32,7 @@ program
   });
 
 addMigrate(program);
+program.addCommand(simulateCommand("simulate"));
 
 function readVersion(): string {
   const { version } = JSON.parse(readFileSync(projectPath("package.json"), "utf8")) as {
