@@ -2,7 +2,7 @@
 import type { Load } from "../traffic/traffic.js";
 import type { Row } from "./simulate.js";
 
-/** `rate` is requests a second; a closed loop has `concurrency` in its place. */
+/** `rate` is requests a second; a closed loop has `concurrency` in its place, a trace `speed`. */
 export function jsonLine({ workload, load, rule, figures }: Row): string {
   const { ttftMs } = figures;
   const rounded = {
@@ -19,8 +19,8 @@ export function jsonLine({ workload, load, rule, figures }: Row): string {
     kvUseSd: round(figures.kvUseSd, 4),
     errors: figures.errors,
   };
-  const at =
-    "ratePerS" in load ? { rate: load.ratePerS } : { rate: null, concurrency: load.concurrency };
+  // The key of a load that is no rate stands beside a rate of null.
+  const at = "ratePerS" in load ? { rate: load.ratePerS } : { rate: null, ...load };
   return JSON.stringify({ workload, ...at, rule, ...rounded });
 }
 
@@ -63,6 +63,7 @@ export function tableRow({ rule, figures }: Row): string {
 }
 
 export function loadText(load: Load): string {
+  if ("speed" in load) return `${load.speed} x as fast`;
   return "ratePerS" in load ? `${load.ratePerS}/s` : `${load.concurrency} in flight`;
 }
 

@@ -121,6 +121,7 @@ class Run {
       }
       return;
     }
+    if ("speed" in load) return this.planTraced(0, load.speed);
     const random = Random.from(seed, ARRIVALS);
     const gapMsMean = (1000 * traffic.turns) / load.ratePerS;
     let atMs = 0;
@@ -128,6 +129,15 @@ class Run {
       atMs += random.exponential(gapMsMean);
       this.events.add(atMs, (nowMs) => this.startNext(nowMs));
     }
+  }
+
+  /** One after the other: a trace may hold millions. */
+  private planTraced(index: number, speed: number): void {
+    if (index === this.options.conversations) return;
+    this.events.add(this.options.traffic.arrivalsMs![index]! / speed, (nowMs) => {
+      this.startNext(nowMs);
+      this.planTraced(index + 1, speed);
+    });
   }
 
   private startNext(nowMs: number): void {
@@ -145,10 +155,15 @@ class Run {
       arrivalMs: nowMs,
       firstTokenMs: -1,
     };
-    const picked = this.rule.pick(flight, nowMs);
+    const { outputTokens } = traffic;
+    // No rule is asked where no pod would take the prompt: the error comes at once, from any.
+    const isTaken = this.pods.some(
+      ({ engine }) => engine.refusal(flight.promptTokens, outputTokens) === null,
+    );
+    const picked = isTaken ? this.rule.pick(flight, nowMs) : -1;
     const pod = this.pods[picked];
     // A rule that names no pod, or one that cannot take the prompt: the client gets an error.
-    if (!pod || pod.engine.refusal(flight.promptTokens, traffic.outputTokens) !== null) {
+    if (!pod || pod.engine.refusal(flight.promptTokens, outputTokens) !== null) {
       this.collector.refused();
       this.conversationEnded(nowMs);
       return;
@@ -160,7 +175,7 @@ class Run {
       {
         id: String(flight.number),
         promptTokens: flight.promptTokens,
-        outputTokens: traffic.outputTokens,
+        outputTokens,
         blockHashes: pod.engine.options.prefixCaching ? blockHashes(traffic) : [],
         owner: flight,
       },
