@@ -28,11 +28,11 @@ export interface TraceLine {
   stream: boolean | null;
 }
 
-/** Ours first, then the published spelling. */
+/** Ours first, then the published spelling, then others that replayers of such traces take. */
 const SPELLINGS = {
-  atMs: ["atMs", "timestamp"],
-  promptTokens: ["promptTokens", "input_length"],
-  outputTokens: ["outputTokens", "output_length"],
+  atMs: ["atMs", "timestamp", "created_time"],
+  promptTokens: ["promptTokens", "input_length", "input_tokens"],
+  outputTokens: ["outputTokens", "output_length", "output_tokens"],
   hashIds: ["hashIds", "hash_ids"],
   blockTokens: ["blockTokens", "block_size"],
   session: ["session", "session_id"],
@@ -150,7 +150,7 @@ function explain(
   const [key, index] = path as [Key, number?];
   const value = values[key];
   if (value === undefined)
-    return `${SPELLINGS[key].join(" or ")}: is missing; it must be ${message}`;
+    return `${SPELLINGS[key].slice(0, 2).join(" or ")}: is missing; it must be ${message}`;
   const at = index === undefined ? "" : `[${index}]`;
   const wrong = index === undefined ? value : (value as unknown[])[index];
   return `${written.get(key)!}${at}: ${shorten(wrong)} is not allowed; it must be ${message}`;
