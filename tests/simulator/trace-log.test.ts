@@ -125,15 +125,22 @@ describe("shared prefixes", () => {
 
   test("or with the one that matched as much: the same system prompt", () => {
     const trace = traced(
-      { tokens: 2000 },
       { tokens: 3000 },
-      { tokens: 2100, cached: 512 },
       { tokens: 3100, cached: 1024 },
+      { tokens: 1100 },
       { tokens: 2500, cached: 1024 },
-      { tokens: 2500, cached: 512 },
     );
-    assert.equal(common(trace, 4, 3), 16);
-    assert.equal(common(trace, 5, 2), 8);
+    assert.deepEqual([common(trace, 3, 0), common(trace, 3, 1), common(trace, 3, 2)], [16, 16, 0]);
+  });
+
+  test("of equals the newest, and none that is shorter than the match", () => {
+    const trace = traced(
+      { tokens: 5000 },
+      { tokens: 5000 },
+      { tokens: 900 },
+      { tokens: 2000, cached: 1000 },
+    );
+    assert.deepEqual([common(trace, 3, 0), common(trace, 3, 1), common(trace, 3, 2)], [0, 15, 0]);
   });
 
   test("never with another pod's or another model's, nor beyond the prompt", () => {
