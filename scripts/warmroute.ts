@@ -6,6 +6,7 @@ import { projectPath } from "./config/project.js";
 import { validateFiles } from "./config/validate.js";
 import { simulateCommand } from "../simulator/command.js";
 import { addMigrate } from "./migrate/command.js";
+import { addTrace } from "../simulator/traces/command.js";
 
 const program = new Command("warmroute")
   .description("Sends each LLM request to the vLLM pod that will answer it first")
@@ -32,6 +33,7 @@ program
   });
 
 addMigrate(program);
+addTrace(program);
 program.addCommand(simulateCommand("simulate"));
 
 function readVersion(): string {

@@ -2,10 +2,12 @@
 import type { Command } from "commander";
 import { addGatewayOptions, type GatewayOptions } from "./gateway.js";
 import { addOutputOptions, baselineOf, type OutputOptions } from "./output.js";
+import { addTraceOptions, traceConflict, type TraceOptions } from "./trace.js";
 import { addTrafficOptions, trafficConflict, type TrafficOptions } from "./traffic.js";
 
 /** What the operator asked for. Plain data: workers get a copy. */
-export interface SimulateOptions extends TrafficOptions, GatewayOptions, OutputOptions {}
+export interface SimulateOptions
+  extends TrafficOptions, TraceOptions, GatewayOptions, OutputOptions {}
 
 /** Gives a command the simulator's options; a usage error exits with 2. */
 export function addSimulateOptions(command: Command): Command {
@@ -18,6 +20,7 @@ export function addSimulateOptions(command: Command): Command {
     .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   addTrafficOptions(command);
+  addTraceOptions(command);
   addGatewayOptions(command);
   addOutputOptions(command);
   return command;
@@ -30,6 +33,7 @@ export function checkedOptions(command: Command): SimulateOptions {
   const baseline = baselineOf(given, options.rule);
   const conflict =
     trafficConflict(options) ??
+    traceConflict(command) ??
     (options.json && options.table !== "figures" ? "--json and --table are given" : null) ??
     (baseline === null
       ? `--baseline ${given} is given, allowed is one of --rule: ${options.rule.join(", ")}`

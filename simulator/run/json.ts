@@ -35,10 +35,9 @@ export function jsonLine({ workload, load, rule, figures, runs, against }: Row):
   return JSON.stringify({ workload, ...loadKeys(load), rule, ...values });
 }
 
-/** A closed loop has `concurrency` beside a rate of null. */
+/** A closed loop has `concurrency` beside a rate of null, a trace `speed`. */
 function loadKeys(load: Load): Record<string, number | null> {
-  if ("ratePerS" in load) return { rate: load.ratePerS };
-  return { rate: null, concurrency: load.concurrency };
+  return "ratePerS" in load ? { rate: load.ratePerS } : { rate: null, ...load };
 }
 
 function quantiles({ mean, p50, p99 }: Quantiles, digits: number): Quantiles {

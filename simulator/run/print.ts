@@ -69,6 +69,7 @@ export function intervalText({ difference, low, high }: Interval): string {
 }
 
 export function loadText(load: Load): string {
+  if ("speed" in load) return `${load.speed} x as fast`;
   return "ratePerS" in load ? `${load.ratePerS}/s` : `${load.concurrency} in flight`;
 }
 

@@ -149,9 +149,17 @@ class Run {
 
   private planArrivals(): void {
     const { load, conversations, seed, traffic } = this.options;
-    for (const atMs of arrivals(traffic, load, conversations, seed)) {
-      this.events.add(atMs, (nowMs) => this.startNext(nowMs));
-    }
+    this.planNext(arrivals(traffic, load, conversations, seed));
+  }
+
+  /** One after the other: a trace may hold millions. */
+  private planNext(times: Iterator<number>): void {
+    const next = times.next();
+    if (next.done) return;
+    this.events.add(next.value, (nowMs) => {
+      this.planNext(times);
+      this.startNext(nowMs);
+    });
   }
 
   private startNext(nowMs: number): void {
@@ -170,7 +178,11 @@ class Run {
       arrivalMs: nowMs,
       firstTokenMs: -1,
     };
-    const picked = this.rule.pick(flight, nowMs);
+    // No rule is asked where no pod would take the prompt: the error comes at once, from any.
+    const isTaken = this.pods.some(
+      ({ engine }) => engine.refusal(flight.promptTokens, traffic.outputTokens) === null,
+    );
+    const picked = isTaken ? this.rule.pick(flight, nowMs) : -1;
     // A rule that names no pod: the client gets an error.
     if (!this.pods[picked]) return this.refuse(flight, nowMs);
     this.routeTo(flight, picked);

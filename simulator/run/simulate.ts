@@ -4,7 +4,8 @@ import type { Load } from "../traffic/traffic.js";
 import { meanFigures, type Figures } from "./figures.js";
 import { compare, type Comparison } from "./intervals.js";
 import type { RunResult } from "./run.js";
-import { trafficOf, type Task } from "./task.js";
+import type { Task } from "./task.js";
+import { trafficOf, workloadsOf } from "./traffic-of.js";
 import { runTasks, type OnProgress } from "./workers.js";
 
 /** One line of the result. */
@@ -31,7 +32,7 @@ export async function* simulate(
   options: SimulateOptions,
   onProgress: OnProgress,
 ): AsyncGenerator<Row> {
-  const groups = options.workload.flatMap((workload) =>
+  const groups = workloadsOf(options).flatMap((workload) =>
     loadsOf(workload, options).map((load) => ({ workload, load })),
   );
   const { baseline } = options;
@@ -86,7 +87,8 @@ function rowOf(group: Group, rule: string, baseline: string, done: Map<string, R
 }
 
 function loadsOf(workload: string, options: SimulateOptions): Load[] {
-  const { rate, concurrency } = options;
+  const { rate, concurrency, speed } = options;
+  if (speed) return speed.map((times) => ({ speed: times }));
   if (rate) return rate.map((ratePerS) => ({ ratePerS }));
   if (concurrency) return concurrency.map((count) => ({ concurrency: count }));
   return [trafficOf(options, workload).load];

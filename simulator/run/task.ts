@@ -1,8 +1,8 @@
 // One run of those that were asked for, named by plain data so that any thread can run it.
 import type { SimulateOptions } from "../options/index.js";
 import { RULES } from "../rules/index.js";
-import { TRAFFIC } from "../traffic/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
+import { trafficOf } from "./traffic-of.js";
 import { run, type RunOptions, type RunResult } from "./run.js";
 
 export interface Task {
@@ -18,11 +18,6 @@ export function runTask(
   onProgress: (share: number) => void,
 ): RunResult {
   return run({ ...runOptions(options, task), onProgress });
-}
-
-/** The traffic of that name. */
-export function trafficOf(_options: SimulateOptions, workload: string): Traffic {
-  return TRAFFIC.get(workload)!;
 }
 
 function runOptions(options: SimulateOptions, { workload, load, rule, seed }: Task): RunOptions {
@@ -45,6 +40,7 @@ function runOptions(options: SimulateOptions, { workload, load, rule, seed }: Ta
 
 /** Conversations are whole: the number of requests is rounded up to their turns. */
 function conversationsOf(traffic: Traffic, load: Load, options: SimulateOptions): number {
+  if (traffic.arrivalsMs) return Math.min(options.requests ?? Infinity, traffic.requests);
   const seconds = options.seconds ?? traffic.seconds;
   const usual = "ratePerS" in load ? Math.max(1, load.ratePerS * seconds) : traffic.requests;
   return Math.ceil((options.requests ?? Math.round(usual)) / traffic.turns);
