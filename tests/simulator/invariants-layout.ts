@@ -21,6 +21,8 @@ interface Field {
   type: string;
 }
 
+export type Reader = (view: DataView, at: number) => number;
+
 /** Where each field of an unmanaged class lies. */
 export class Layout {
   readonly bytes: number;
@@ -50,27 +52,27 @@ export class Layout {
     return this.field(name).offset;
   }
 
-  read(view: DataView, at: number, name: string): number {
+  /** Reads the field of the object at an address. */
+  reader(name: string): Reader {
     const { offset, type } = this.field(name);
-    const place = at + offset;
     switch (type) {
       case "bool":
       case "u8":
-        return view.getUint8(place);
+        return (view, at) => view.getUint8(at + offset);
       case "u16":
-        return view.getUint16(place, true);
+        return (view, at) => view.getUint16(at + offset, true);
       case "i32":
-        return view.getInt32(place, true);
+        return (view, at) => view.getInt32(at + offset, true);
       case "f32":
-        return view.getFloat32(place, true);
+        return (view, at) => view.getFloat32(at + offset, true);
       case "f64":
-        return view.getFloat64(place, true);
+        return (view, at) => view.getFloat64(at + offset, true);
       case "u64":
-        return Number(view.getBigUint64(place, true));
+        return (view, at) => Number(view.getBigUint64(at + offset, true));
       case "i64":
-        return Number(view.getBigInt64(place, true));
+        return (view, at) => Number(view.getBigInt64(at + offset, true));
       default:
-        return view.getUint32(place, true);
+        return (view, at) => view.getUint32(at + offset, true);
     }
   }
 

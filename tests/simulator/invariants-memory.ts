@@ -7,7 +7,6 @@ import {
   ENDPOINT,
   HEAD,
   HEAD_ENTRY,
-  type Layout,
   NODE,
   POD_LIST,
 } from "./invariants-layout.js";
@@ -24,6 +23,54 @@ const ADDRESS_OFFSET = aligned(ENDPOINT.bytes, 8);
 const ENDPOINT_BYTES = aligned(ADDRESS_OFFSET + ADDRESS_BYTES_MAX + 1, 8) + HISTORY_BYTES;
 const DECISIONS_OFFSET = HEAD.bytes + REASONS_ROOM * 8;
 const ENTRIES_OFFSET = DECISIONS_OFFSET + DECISIONS_KEPT * DECISION.bytes;
+
+const node = {
+  newer: NODE.reader("newer"),
+  older: NODE.reader("older"),
+  pod: NODE.reader("pod"),
+  tokens: NODE.reader("tokens"),
+  touchedAt: NODE.reader("touchedAt"),
+};
+const HASH_OFFSET = NODE.offset("hash");
+const list = {
+  oldest: POD_LIST.reader("oldest"),
+  newest: POD_LIST.reader("newest"),
+  nodeCount: POD_LIST.reader("nodeCount"),
+  tokens: POD_LIST.reader("tokens"),
+  capacityTokens: POD_LIST.reader("capacityTokens"),
+};
+const row = {
+  isListed: ENDPOINT.reader("isListed"),
+  mayBePicked: ENDPOINT.reader("mayBePicked"),
+  isCacheOff: ENDPOINT.reader("isCacheOff"),
+  epoch: ENDPOINT.reader("epoch"),
+  addressSize: ENDPOINT.reader("addressSize"),
+  ownInFlight: ENDPOINT.reader("ownInFlight"),
+  ownUnprefilled: ENDPOINT.reader("ownUnprefilled"),
+  ownBacklogTokens: ENDPOINT.reader("ownBacklogTokens"),
+  ownKvTokens: ENDPOINT.reader("ownKvTokens"),
+  otherInFlight: ENDPOINT.reader("otherInFlight"),
+  otherUnprefilled: ENDPOINT.reader("otherUnprefilled"),
+  otherBacklogTokens: ENDPOINT.reader("otherBacklogTokens"),
+  otherKvTokens: ENDPOINT.reader("otherKvTokens"),
+  overdueCount: ENDPOINT.reader("overdueCount"),
+};
+const decision = {
+  endpoint: DECISION.reader("endpoint"),
+  reason: DECISION.reader("reason"),
+  promptTokens: DECISION.reader("promptTokens"),
+  matchedTokens: DECISION.reader("matchedTokens"),
+};
+const headEntry = {
+  endpoint: HEAD_ENTRY.reader("endpoint"),
+  inFlight: HEAD_ENTRY.reader("inFlight"),
+  unprefilled: HEAD_ENTRY.reader("unprefilled"),
+  backlogTokens: HEAD_ENTRY.reader("backlogTokens"),
+  kvTokens: HEAD_ENTRY.reader("kvTokens"),
+};
+
+export type RowField = keyof typeof row;
+export type ListField = keyof typeof list;
 
 /** One entry of a pod's list. */
 export interface NodeSeen {
@@ -48,31 +95,28 @@ export interface DecisionSeen {
   matchedTokens: number;
 }
 
-/** Names fields of one class at one address. */
-export class Struct {
-  constructor(
-    private readonly view: DataView,
-    private readonly layout: Layout,
-    private readonly at: number,
-  ) {}
-
-  get(name: string): number {
-    return this.layout.read(this.view, this.at, name);
-  }
-}
-
 export class VmMemory {
+  private readonly memory: WebAssembly.Memory;
+  private view: DataView;
   private readonly lists: number;
   private rows = 0;
   private head = 0;
 
   /** Before the first table: the index is found by its empty lists. */
-  constructor(private readonly host: WasmHost) {
+  constructor(host: WasmHost) {
+    this.memory = host.exports["memory"] as WebAssembly.Memory;
+    this.view = new DataView(this.memory.buffer);
     this.lists = this.findLists();
   }
 
   get bytes(): number {
-    return this.host.memoryBytes;
+    return this.memory.buffer.byteLength;
+  }
+
+  /** Follows a growth of the memory. */
+  refresh(): void {
+    const { buffer } = this.memory;
+    if (this.view.buffer !== buffer) this.view = new DataView(buffer);
   }
 
   /** Finds the rows by pod `number`, whose address and figures the newest table has told. */
@@ -81,12 +125,11 @@ export class VmMemory {
     const { view } = this;
     const bytes = Buffer.from(view.buffer);
     for (let at = bytes.indexOf(address); at >= 0; at = bytes.indexOf(address, at + 1)) {
-      const row = at - ADDRESS_OFFSET;
-      if (row % 8 !== 0 || row < 0) continue;
-      const fields = new Struct(view, ENDPOINT, row);
-      if (fields.get("addressSize") !== address.length || fields.get("epoch") !== epoch) continue;
-      if (fields.get("isListed") !== 1) continue;
-      this.rows = row - number * ENDPOINT_BYTES;
+      const start = at - ADDRESS_OFFSET;
+      if (start % 8 !== 0 || start < 0) continue;
+      if (row.addressSize(view, start) !== address.length) continue;
+      if (row.epoch(view, start) !== epoch || row.isListed(view, start) !== 1) continue;
+      this.rows = start - number * ENDPOINT_BYTES;
       return;
     }
     throw new Error(`no row of ${address} in the VM's memory`);
@@ -94,6 +137,7 @@ export class VmMemory {
 
   /** Finds the head that the VM keeps for itself, by what it has just published of it. */
   findHead(published: Uint8Array): void {
+    this.refresh();
     const start = published.subarray(0, HEAD.offset("segmentSequence"));
     // The heartbeat is written before it is published, so that both are equal.
     this.head = Buffer.from(this.view.buffer).indexOf(start);
@@ -104,67 +148,60 @@ export class VmMemory {
     return this.rows !== 0;
   }
 
-  get hasHead(): boolean {
-    return this.head !== 0;
-  }
-
-  row(number: number): Struct {
-    return new Struct(this.view, ENDPOINT, this.rows + number * ENDPOINT_BYTES);
+  /** What the VM knows of a pod. */
+  row(number: number, field: RowField): number {
+    return row[field](this.view, this.rows + number * ENDPOINT_BYTES);
   }
 
   address(number: number): string {
     const at = this.rows + number * ENDPOINT_BYTES + ADDRESS_OFFSET;
-    const size = this.row(number).get("addressSize");
-    return Buffer.from(this.view.buffer, at, size).toString("latin1");
+    return Buffer.from(this.view.buffer, at, this.row(number, "addressSize")).toString("latin1");
   }
 
   headField(name: string): number {
-    return HEAD.read(this.view, this.head, name);
+    return HEAD.reader(name)(this.view, this.head);
   }
 
   /** The decision of that number, counted from 0; null where newer ones took its place. */
   decision(number: number): DecisionSeen | null {
+    this.refresh();
     const count = this.headField("decisionCount");
     if (number >= count) throw new Error(`decision ${number} of ${count}`);
     if (number < count - DECISIONS_KEPT) return null;
+    const { view } = this;
     const at = this.head + DECISIONS_OFFSET + (number % DECISIONS_KEPT) * DECISION.bytes;
-    const seen = new Struct(this.view, DECISION, at);
     return {
-      endpoint: seen.get("endpoint"),
-      reason: seen.get("reason"),
-      promptTokens: seen.get("promptTokens"),
-      matchedTokens: seen.get("matchedTokens"),
+      endpoint: decision.endpoint(view, at),
+      reason: decision.reason(view, at),
+      promptTokens: decision.promptTokens(view, at),
+      matchedTokens: decision.matchedTokens(view, at),
     };
   }
 
-  list(pod: number): Struct {
-    return new Struct(this.view, POD_LIST, this.lists + pod * POD_LIST.bytes);
+  /** What the index counts of a pod. */
+  list(pod: number, field: ListField): number {
+    return list[field](this.view, this.lists + pod * POD_LIST.bytes);
   }
 
   /** All that a pod is believed to hold, oldest first. */
   nodes(pod: number): NodeSeen[] {
     const { view } = this;
-    const list = this.list(pod);
-    const count = list.get("nodeCount");
+    const count = this.list(pod, "nodeCount");
     const found: NodeSeen[] = [];
     let newest = 0;
-    for (let at = list.get("oldest"); at !== 0; at = NODE.read(view, at, "newer")) {
+    for (let at = this.list(pod, "oldest"); at !== 0; at = node.newer(view, at)) {
       if (found.length === count) throw new Error(`the list of pod ${pod} is longer than ${count}`);
-      if (NODE.read(view, at, "pod") !== pod) throw new Error(`pod ${pod} lists another's node`);
-      if (NODE.read(view, at, "older") !== newest) throw new Error(`pod ${pod}: a broken link`);
+      if (node.pod(view, at) !== pod) throw new Error(`pod ${pod} lists another's node`);
+      if (node.older(view, at) !== newest) throw new Error(`pod ${pod}: a broken link`);
       newest = at;
       found.push({
-        hash: hashIn(view, at + NODE.offset("hash")),
-        tokens: NODE.read(view, at, "tokens"),
-        touchedAt: NODE.read(view, at, "touchedAt"),
+        hash: hashIn(view, at + HASH_OFFSET),
+        tokens: node.tokens(view, at),
+        touchedAt: node.touchedAt(view, at),
       });
     }
-    if (list.get("newest") !== newest) throw new Error(`pod ${pod}: the newest is not the last`);
+    if (this.list(pod, "newest") !== newest) throw new Error(`pod ${pod}: a broken end`);
     return found;
-  }
-
-  private get view(): DataView {
-    return new DataView((this.host.exports["memory"] as WebAssembly.Memory).buffer);
   }
 
   /** Lists of pods nobody has spoken of: all 0 but for the capacity, 1,024 times in a row. */
@@ -190,13 +227,13 @@ export class VmMemory {
 export function loadsOf(record: Uint8Array): Map<number, HeadLoad> {
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
   const loads = new Map<number, HeadLoad>();
-  for (let i = 0; i < HEAD.read(view, 0, "entryCount"); i++) {
-    const entry = new Struct(view, HEAD_ENTRY, ENTRIES_OFFSET + i * HEAD_ENTRY.bytes);
-    loads.set(entry.get("endpoint"), {
-      inFlight: entry.get("inFlight"),
-      unprefilled: entry.get("unprefilled"),
-      backlogTokens: entry.get("backlogTokens"),
-      kvTokens: entry.get("kvTokens"),
+  for (let i = 0; i < headField(record, "entryCount"); i++) {
+    const at = ENTRIES_OFFSET + i * HEAD_ENTRY.bytes;
+    loads.set(headEntry.endpoint(view, at), {
+      inFlight: headEntry.inFlight(view, at),
+      unprefilled: headEntry.unprefilled(view, at),
+      backlogTokens: headEntry.backlogTokens(view, at),
+      kvTokens: headEntry.kvTokens(view, at),
     });
   }
   return loads;
@@ -205,7 +242,7 @@ export function loadsOf(record: Uint8Array): Map<number, HeadLoad> {
 /** One field of a head record in shared data. */
 export function headField(record: Uint8Array, name: string): number {
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
-  return HEAD.read(view, 0, name);
+  return HEAD.reader(name)(view, 0);
 }
 
 /** 52 bits of a hash as a number: with 10^5 of them the chance that two meet is 10^-6. */

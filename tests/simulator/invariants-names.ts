@@ -5,9 +5,8 @@ export class Names {
   private readonly byHash = new Map<number, string>();
   private readonly byName = new Map<string, number>();
 
-  /** Notes the pair, which must fit all that came before. */
-  bind(hash: number, name: string, place: string): void {
-    assert.ok(hash !== 0, `${place}: an answer's node, not ${name}`);
+  /** Notes the pair, which must fit all that came before. `place`: a pod, or where it was read. */
+  bind(hash: number, name: string, place: number | string): void {
     const known = this.byHash.get(hash);
     if (known === name) return;
     assert.equal(known, undefined, `${place}: one hash stands for ${known} and ${name}`);

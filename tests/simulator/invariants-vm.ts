@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { type RootContext, WasmHost } from "../../simulator/host/index.js";
 import { filterModule } from "../host/filter/support/gateway.js";
 import type { Flight } from "./invariants-flight.js";
-import { loadsOf, type NodeSeen, VmMemory } from "./invariants-memory.js";
+import { type HeadLoad, loadsOf, VmMemory } from "./invariants-memory.js";
 import type { World } from "./invariants-world.js";
-import { ANSWER, type ChainLink } from "./reference-index.js";
+import type { ChainLink } from "./reference-index.js";
 import {
   headRecord,
   JournalReader,
@@ -40,7 +40,7 @@ export class Vm {
   private readonly freePlaces: number[] = [];
   private placeCount = 0;
 
-  constructor(private readonly world: World) {
+  constructor(readonly world: World) {
     this.host = new WasmHost({
       module: filterModule(),
       sharedData: world.shared,
@@ -95,7 +95,9 @@ export class Vm {
       this.reference.takeTable(published.table);
     }
     this.hear(nowMs);
+    this.memory.refresh();
     this.checkShown();
+    this.checkOthers();
   }
 
   private hear(nowMs: number): void {
@@ -144,6 +146,23 @@ export class Vm {
     }
     const { index } = this.reference;
     assert.equal(this.memory.headField("indexEvicted"), index.evictedCount, "nodes evicted");
+  }
+
+  /** What it takes the others' load for is what they show. */
+  private checkOthers(): void {
+    const { memory, reference, world } = this;
+    const records = world.vms
+      .filter((vm) => vm !== this && vm.number >= 0)
+      .map((vm) => loadsOf(headRecord(world.shared, vm.number)!));
+    for (let number = 0; memory.hasRows && number < reference.rows.length; number++) {
+      const sum = (of: keyof HeadLoad): number =>
+        records.reduce((total, loads) => total + (loads.get(number)?.[of] ?? 0), 0);
+      const title = `of the others on pod ${number}`;
+      assert.equal(memory.row(number, "otherInFlight"), sum("inFlight"), `in flight ${title}`);
+      assert.equal(memory.row(number, "otherUnprefilled"), sum("unprefilled"), title);
+      assert.equal(memory.row(number, "otherBacklogTokens"), sum("backlogTokens"), title);
+      assert.equal(memory.row(number, "otherKvTokens"), sum("kvTokens"), title);
+    }
   }
 
   /** Judges where the filter sent the request; null: it named no pod. */
@@ -209,87 +228,7 @@ export class Vm {
     }
     return loads;
   }
-
-  /** Everything that must hold after every event. */
-  check(isWhole: boolean): void {
-    if (this.host.error !== null) throw this.host.error;
-    const { memory, reference } = this;
-    const loads = this.loads();
-    const first = reference.table?.rows[0];
-    if (first !== undefined) memory.findRows(first.number, first.address, first.epoch ?? 1);
-    for (let number = 0; memory.hasRows && number < reference.rows.length; number++) {
-      this.checkRow(number, loads.get(number) ?? NO_LOAD);
-    }
-    let nodeCount = 0;
-    const { pods } = reference.index;
-    for (let pod = 0; pod < pods.length; pod++) {
-      const list = memory.list(pod);
-      const { held, tokens, capacityTokens } = pods[pod]!;
-      assert.equal(list.get("nodeCount"), held.size, `nodes of pod ${pod}`);
-      assert.equal(list.get("tokens"), tokens, `tokens of pod ${pod}`);
-      assert.equal(list.get("capacityTokens"), capacityTokens, `capacity of pod ${pod}`);
-      assert.ok(tokens <= capacityTokens, `pod ${pod} holds more than it can`);
-      nodeCount += held.size;
-      if (isWhole || reference.index.changed.has(pod)) this.checkNodes(pod);
-    }
-    reference.index.changed.clear();
-    assert.ok(nodeCount <= this.world.nodesMax, `${nodeCount} nodes`);
-  }
-
-  /** Of a run that is over. */
-  checkEnd(): void {
-    assert.equal(this.flights.size, 0, "requests under way at the end");
-    assert.equal(this.host.contextCount, 2, "contexts at the end: the VM's own and the root's");
-    for (let number = 0; number < this.reference.rows.length; number++) {
-      const row = this.memory.row(number);
-      for (const name of LOAD_FIELDS) assert.equal(row.get(name), 0, `${name} at the end`);
-    }
-  }
-
-  private checkRow(number: number, load: PodLoad): void {
-    const row = this.memory.row(number);
-    const expected = this.reference.rows[number];
-    if (expected === undefined) return;
-    const title = `pod ${number}: `;
-    assert.equal(row.get("isListed") === 1, expected.isListed, `${title}listed`);
-    if (expected.isListed) {
-      assert.equal(this.memory.address(number), expected.address, `${title}address`);
-      assert.equal(row.get("mayBePicked") === 1, expected.mayBePicked, `${title}may be picked`);
-      assert.equal(row.get("epoch"), expected.epoch, `${title}epoch`);
-      assert.equal(row.get("isCacheOff") === 1, expected.isCacheOff, `${title}cache is off`);
-    }
-    assert.equal(row.get("ownInFlight"), load.inFlight, `${title}in flight`);
-    const isWithin = (name: string, least: number, most: number): void => {
-      const value = row.get(name);
-      assert.ok(value >= least && value <= most, `${title}${name} ${value}: ${least} to ${most}`);
-    };
-    isWithin("ownUnprefilled", load.unprefilledMin, load.unprefilledMax);
-    isWithin("ownBacklogTokens", load.backlogTokensMin, load.backlogTokensMax);
-    isWithin("ownKvTokens", load.uncachedTokens, load.inFlight > 0 ? Infinity : 0);
-    isWithin("overdueCount", 0, load.unprefilledMax);
-    for (const name of LOAD_FIELDS) isWithin(name, 0, Infinity);
-  }
-
-  private checkNodes(pod: number): void {
-    const { names } = this.world;
-    const nodes: readonly NodeSeen[] = this.memory.nodes(pod);
-    let at = 0;
-    for (const [key, { tokens, touchedAt }] of this.reference.index.pods[pod]!.held) {
-      const node = nodes[at++];
-      const place = `pod ${pod}, entry ${at} of ${nodes.length} (${key})`;
-      assert.equal(node?.tokens, tokens, `${place}: tokens`);
-      assert.equal(node.touchedAt, touchedAt, `${place}: last use`);
-      if (key.startsWith(ANSWER)) assert.equal(node.hash, 0, `${place}: an answer`);
-      else names.bind(node.hash, key, place);
-    }
-  }
 }
-
-/** Of an endpoint: 0 when nothing is under way anywhere. */
-const LOAD_FIELDS = [
-  ...["ownInFlight", "ownUnprefilled", "ownBacklogTokens", "ownKvTokens", "overdueCount"],
-  ...["otherInFlight", "otherUnprefilled", "otherBacklogTokens", "otherKvTokens"],
-];
 
 export interface PodLoad {
   inFlight: number;
@@ -300,7 +239,7 @@ export interface PodLoad {
   backlogTokensMax: number;
 }
 
-const NO_LOAD: PodLoad = {
+export const NO_LOAD: PodLoad = {
   inFlight: 0,
   uncachedTokens: 0,
   unprefilledMin: 0,

@@ -5,6 +5,7 @@ import { type HttpCall, SharedData } from "../../simulator/host/index.js";
 import { EventQueue } from "../../simulator/run/event-queue.js";
 import { Random } from "../../simulator/workloads/random.js";
 import { decodeReport, encodeAnswer, encodeTable } from "../host/filter/support/wire.js";
+import { checkVm, checkVmEnd } from "./invariants-checks.js";
 import { Draw, type WorldConfig } from "./invariants-config.js";
 import { Flight } from "./invariants-flight.js";
 import { Life } from "./invariants-life.js";
@@ -90,7 +91,7 @@ export class World {
       this.lastMs = nowMs;
       handle(nowMs);
       const isWhole = this.eventCount % WHOLE_EVERY === 0;
-      if (this.nodesMax > 0) for (const vm of this.vms) vm.check(isWhole);
+      if (this.nodesMax > 0) for (const vm of this.vms) checkVm(vm, isWhole);
     });
   }
 
@@ -190,8 +191,8 @@ export class World {
     assert.equal(this.arrived, config.requests, "requests that arrived");
     assert.ok(this.isOver, `lost: ${JSON.stringify(outcomes)} of ${config.requests}`);
     for (const vm of this.vms) {
-      vm.check(true);
-      vm.checkEnd();
+      checkVm(vm, true);
+      checkVmEnd(vm);
     }
     for (const pod of this.pods) {
       if (pod.isAlive) assert.equal(pod.engine.stats().usedBlocks, 0, "blocks in use at the end");
