@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { drawConfig } from "./invariants-config.js";
 import { World } from "./invariants-world.js";
 
-const RUNS = 32;
+const RUNS = 28;
 
 function seeds(): number[] {
   const { INVARIANT_SEED: one, INVARIANT_RUNS: runs } = process.env;
