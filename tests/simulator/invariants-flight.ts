@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { DESTINATION_HEADER, type Pair, type StreamContext } from "../../simulator/host/index.js";
 import type { Sequence } from "../../simulator/engine/sequence.js";
 import { hashSegments } from "../../simulator/engine/block-hash.js";
+import { saidOf, usageOf } from "./invariants-usage.js";
 import type { Computed, Pod } from "./invariants-pods.js";
 import type { RequestDraw } from "./invariants-prompts.js";
 import type { Vm } from "./invariants-vm.js";
 import type { World } from "./invariants-world.js";
-import type { Routed, UsageSaid } from "./reference-vm.js";
+import type { Routed } from "./reference-types.js";
 
 const EVENTS: Pair = ["content-type", "text/event-stream"];
 const JSON_TYPE: Pair = ["content-type", "application/json"];
@@ -172,7 +173,7 @@ export class Flight implements Computed {
   onFinished(nowMs: number): void {
     if (this.isOver) return;
     const { draw, stream, vm, world } = this;
-    const usage = this.usage();
+    const usage = usageOf(world.config.usage, draw, this.promptTokens, this.cachedTokens);
     assert.ok(this.firstTokenMs >= this.arrivalMs && this.firstTokenMs <= nowMs);
     const json = JSON.stringify({ choices: [], ...(usage === null ? {} : { usage }) });
     if (!draw.isStreamed) this.sendHeaders(200, JSON_TYPE, nowMs);
@@ -184,38 +185,10 @@ export class Flight implements Computed {
     stream.responseBody(text.slice(cut), !endsByTrailers);
     if (endsByTrailers) stream.responseTrailers([["x-end", "1"]]);
     if (this.routed !== null && this.routed.number >= 0 && draw.kind !== "none") {
-      const said = this.said(usage, this.events + (isSaid ? 1 : 0));
+      const said = saidOf(usage, draw, this.events + (isSaid ? 1 : 0));
       vm.reference.learn(this.routed, said, vm.seenMs(nowMs));
     }
     this.end("finished", nowMs);
-  }
-
-  /** As vLLM gives it, or a server that says 0 where vLLM says null, or one that says nothing. */
-  private usage(): Record<string, unknown> | null {
-    const { usage } = this.world.config;
-    if (usage === "none") return null;
-    const { promptTokens, cachedTokens } = this;
-    const details =
-      usage === "plain" || (usage === "details" && cachedTokens === 0)
-        ? null
-        : { cached_tokens: usage === "zeros" ? 0 : cachedTokens };
-    const prompt = { prompt_tokens: promptTokens, prompt_tokens_details: details };
-    if (this.draw.kind === "embeddings") return { ...prompt, total_tokens: promptTokens };
-    return { ...prompt, completion_tokens: this.draw.outputTokens };
-  }
-
-  private said(usage: Record<string, unknown> | null, events: number): UsageSaid {
-    const details = usage?.["prompt_tokens_details"] as
-      { cached_tokens: number } | null | undefined;
-    const outputTokens =
-      this.draw.kind === "embeddings"
-        ? 0
-        : ((usage?.["completion_tokens"] as number | undefined) ?? events);
-    return {
-      outputTokens,
-      ...(usage === null ? {} : { promptTokens: this.promptTokens }),
-      ...(details ? { cachedTokens: details.cached_tokens } : {}),
-    };
   }
 
   hangUp(nowMs: number): void {

@@ -4,7 +4,7 @@ import { Draw } from "./invariants-config.js";
 import type { Flight } from "./invariants-flight.js";
 import type { Pod } from "./invariants-pods.js";
 import { NUMBERS_MAX, type World } from "./invariants-world.js";
-import type { Table } from "./reference-vm.js";
+import type { Table } from "./reference-types.js";
 
 /** How the sidecar answers. */
 export type Mood = "well" | "hang" | "down" | "nonsense";

@@ -12,7 +12,8 @@ import {
   SEGMENTS_PER_TICK_MAX,
   type Told,
 } from "./reference-journal.js";
-import { ReferenceVm, type Routed } from "./reference-vm.js";
+import type { Routed } from "./reference-types.js";
+import { ReferenceVm } from "./reference-vm.js";
 
 /** Names of filter/pick/reason.ts, in its order, as far as they may come here. */
 const REASONS = [

@@ -14,12 +14,12 @@ import { Names } from "./invariants-names.js";
 import { Pod } from "./invariants-pods.js";
 import { Prompts } from "./invariants-prompts.js";
 import { Vm } from "./invariants-vm.js";
-import type { Table } from "./reference-vm.js";
+import type { Table } from "./reference-types.js";
 
 const TICK_MS = 10;
 const POLL_INTERVAL_MS = 50;
 /** Ticks after the last request, in which the VMs tell each other that all is over. */
-const LAST_TICKS = 12;
+const LAST_TICKS = 40;
 /** Every so many events all is compared, not only what should have changed. */
 const WHOLE_EVERY = 200;
 /** Numbers that pods may have. */

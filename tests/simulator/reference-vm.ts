@@ -2,9 +2,11 @@
 // the table in force, the index, its requests' loads, and what it tells its neighbours.
 import assert from "node:assert/strict";
 import type { PodRow } from "../host/filter/support/wire.js";
+import { ReferenceRate } from "./reference-rate.js";
 import { type ChainLink, ReferenceIndex } from "./reference-index.js";
 import { checkpointsOf, type PromptShape } from "./reference-checkpoints.js";
 import { Kind, type Told } from "./reference-journal.js";
+import type { AnyReason, Reason, Routed, Row, Table, UsageSaid } from "./reference-types.js";
 
 const STEP_MS = 16;
 /** What its pod held whole is told again only after so long. */
@@ -16,64 +18,12 @@ const MISPREDICTION_AGE_STEPS = 10_000 / STEP_MS;
 const SHORTFALL_TOKENS = 512;
 const UNCONFIRMED_HITS_MAX = 200;
 
-/** A load table, and which hash key it brought. */
-export interface Table {
-  rows: readonly PodRow[];
-  isDefaultStrategy: boolean;
-  keyNumber: number;
-}
-
-export interface Row {
-  address: string;
-  isListed: boolean;
-  mayBePicked: boolean;
-  isCacheOff: boolean;
-  epoch: number;
-  capacityTokens: number;
-  predictedHits: number;
-  confirmedHits: number;
-  /** Grows whenever the pod's cache is another one. */
-  life: number;
-}
-
-/** A request that a pod was chosen for. */
-export interface Routed {
-  /** The pod whose load it is; -1: none's any more. */
-  number: number;
-  /** The pod's life when it was routed: in a later one it has another cache. */
-  life: number;
-  prompt: PromptShape | null;
-  promptBytes: number;
-  keyNumber: number;
-  chain: ChainLink[];
-  matchedTokens: number;
-  matchedDepth: number;
-  uncachedTokens: number;
-  priorTouch: number;
-  routedStep: number;
-  hasPrediction: boolean;
-  status: number;
-}
-
-export type Reason = "prefix" | "load" | "cold" | "no-prompt" | "fallback-json" | "default";
-export type AnyReason = Reason | "fallback-no-key";
-
-/** What the pod says at the end of its answer; absent: nothing. */
-export interface UsageSaid {
-  promptTokens?: number;
-  cachedTokens?: number;
-  outputTokens?: number;
-}
-
 export class ReferenceVm {
   readonly index: ReferenceIndex;
   readonly rows: (Row | undefined)[] = [];
   readonly told: Told[] = [];
   table: Table | null = null;
-  /** Bytes of text for each token, as the pods' answers have taught so far. */
-  bytesPerToken = 4;
-  private bytesSum = 0;
-  private tokensSum = 0;
+  readonly rate = new ReferenceRate();
 
   constructor(
     podCountMax: number,
@@ -143,7 +93,7 @@ export class ReferenceVm {
 
   /** Checkpoints with their tokens, by the rate that is known now. */
   chainOf(prompt: PromptShape, keyNumber: number): ChainLink[] {
-    const perByte = 1 / this.bytesPerToken;
+    const perByte = 1 / this.rate.bytesPerToken;
     return checkpointsOf(prompt).map(({ key, endBytes }) => ({
       key: `${keyNumber} ${key}`,
       tokenEnd: Math.floor(endBytes * perByte),
@@ -151,7 +101,7 @@ export class ReferenceVm {
   }
 
   tokensOf(bytes: number): number {
-    return bytes === 0 ? 0 : Math.max(1, Math.floor(bytes * (1 / this.bytesPerToken)));
+    return bytes === 0 ? 0 : Math.max(1, Math.floor(bytes * (1 / this.rate.bytesPerToken)));
   }
 
   /** Tokens of the chain that the pod holds. */
@@ -227,7 +177,7 @@ export class ReferenceVm {
   learn(routed: Routed, usage: UsageSaid, nowMs: number): void {
     const { number, promptBytes, matchedTokens } = routed;
     const { promptTokens = 0, cachedTokens, outputTokens = 0 } = usage;
-    if (promptTokens > 0) this.learnBytes(promptBytes, promptTokens);
+    if (promptTokens > 0) this.rate.learn(promptBytes, promptTokens);
     const row = this.rows[number]!;
     // Another cache by now: what this one came to says nothing of it.
     if (!row.isListed || row.life !== routed.life) return;
@@ -245,14 +195,6 @@ export class ReferenceVm {
     if (matchedTokens - cachedTokens <= shortfall) return;
     this.index.forgetOlder(number, priorTouch);
     this.tell(Kind.Forget, number, [], [(this.step(nowMs) - priorTouch) * STEP_MS]);
-  }
-
-  private learnBytes(bytes: number, tokens: number): void {
-    if (bytes < 64 || tokens < 16) return;
-    this.bytesSum = this.bytesSum * 0.99 + bytes;
-    this.tokensSum = this.tokensSum * 0.99 + tokens;
-    const ratio = (this.bytesSum + 2000 * 4) / (this.tokensSum + 2000);
-    this.bytesPerToken = Math.min(Math.max(ratio, 0.5), 16);
   }
 
   /** A neighbour's record, read in a tick. */
