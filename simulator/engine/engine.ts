@@ -1,4 +1,5 @@
 // A model of one vLLM engine in virtual time: FCFS scheduling, KV blocks, prefix cache, preemption.
+import { AdapterSlots } from "./adapter-slots.js";
 import { KvManager } from "./kv-manager.js";
 import { engineOptions, type EngineConfig, type EngineOptions } from "./options.js";
 import { scheduleV0, scheduleV1 } from "./schedule.js";
@@ -50,6 +51,7 @@ export interface EngineStats extends EngineCounters {
 export class Engine<T> {
   readonly options: EngineOptions;
   readonly kv: KvManager;
+  readonly adapters: AdapterSlots;
   readonly waiting: Sequence<T>[] = [];
   readonly running: Sequence<T>[] = [];
   /** Sequences that the step under way computes. */
@@ -69,6 +71,7 @@ export class Engine<T> {
   constructor(config: EngineConfig) {
     this.options = engineOptions(config);
     this.kv = new KvManager(this.options);
+    this.adapters = new AdapterSlots(this.options.maxAdapters);
     // A longer sequence would be preempted for ever, or never admitted.
     this.sequenceTokensMax = Math.min(this.options.maxSequenceTokens, this.kv.sequenceTokensMax);
   }
@@ -96,7 +99,7 @@ export class Engine<T> {
       return;
     } else if (!this.isStepping) {
       this.running.splice(this.running.indexOf(sequence), 1);
-      this.kv.release(sequence);
+      this.release(sequence);
     }
     sequence.state = "cancelled";
   }
@@ -111,13 +114,15 @@ export class Engine<T> {
     outcome.preempted.length = 0;
     outcome.startMs = nowMs;
     this.scheduled.length = 0;
+    const { loads } = this.adapters;
     const cost =
       this.options.scheduler === "v0" ? scheduleV0(this, nowMs) : scheduleV1(this, nowMs);
     if (cost === null) return null;
     outcome.prefillTokens = cost.prefillTokens;
-    outcome.endMs = nowMs + cost.durationMs;
+    const loadMs = (this.adapters.loads - loads) * this.options.adapterLoadMs;
+    outcome.endMs = nowMs + cost.durationMs + loadMs;
     this.isStepping = true;
-    return cost.durationMs;
+    return cost.durationMs + loadMs;
   }
 
   /** Ends the step under way: its tokens exist now. */
@@ -153,10 +158,22 @@ export class Engine<T> {
 
   // What follows is for the schedulers.
 
-  /** Moves the head of the queue to the running sequences; its cached blocks are its own now. */
-  admit(sequence: Sequence<T>, cachedBlocks: number, nowMs: number): void {
-    this.waiting.shift();
+  /**
+   * Place in the queue, from `from` on, of the next request that its adapter allows to run: others
+   * overtake those that wait for a slot. The queue's length where there is none.
+   */
+  nextWaiting(from: number): number {
+    const { waiting, adapters } = this;
+    let at = from;
+    while (at < waiting.length && !adapters.canRun(waiting[at]!.request.adapter)) at++;
+    return at;
+  }
+
+  /** Moves a waiting sequence to the running ones; its cached blocks are its own now. */
+  admit(at: number, cachedBlocks: number, nowMs: number): void {
+    const [sequence] = this.waiting.splice(at, 1) as [Sequence<T>];
     this.running.push(sequence);
+    this.adapters.acquire(sequence.request.adapter);
     sequence.state = "running";
     this.kv.attach(sequence, cachedBlocks);
     if (sequence.admittedMs >= 0) return; // Resumed: vLLM's cache counters leave these out.
@@ -182,7 +199,7 @@ export class Engine<T> {
       victim.state = "waiting";
       victim.preemptions++;
       this.counters.preemptions++;
-      this.kv.release(victim);
+      this.release(victim);
       this.waiting.unshift(victim);
       this.outcome.preempted.push(victim);
       if (victim === sequence) return false;
@@ -192,6 +209,11 @@ export class Engine<T> {
 
   get hasPreempted(): boolean {
     return this.outcome.preempted.length > 0;
+  }
+
+  private release(sequence: Sequence<T>): void {
+    this.kv.release(sequence);
+    this.adapters.release(sequence.request.adapter);
   }
 
   private advance(sequence: Sequence<T>): void {
@@ -218,7 +240,7 @@ export class Engine<T> {
     let kept = 0;
     for (const sequence of this.running) {
       if (sequence.state === "running") this.running[kept++] = sequence;
-      else this.kv.release(sequence);
+      else this.release(sequence);
     }
     this.running.length = kept;
   }

@@ -35,6 +35,10 @@ export interface EngineOptions {
    * first chunk.
    */
   admitWholePrompt: boolean;
+  /** vLLM's `max_loras`: adapters that fit at once; 0: any number, and none is loaded. */
+  maxAdapters: number;
+  /** Loading an adapter: the step that first needs it takes so much longer. */
+  adapterLoadMs: number;
   timing: EngineTiming;
 }
 
@@ -52,6 +56,8 @@ export function engineOptions(config: EngineConfig): EngineOptions {
     maxSequenceTokens: 40960,
     watermark: isV0 ? 0.01 : 0,
     admitWholePrompt: true,
+    maxAdapters: 0,
+    adapterLoadMs: 0,
     ...config,
   };
   atLeast("kvTokens", options.kvTokens, options.blockTokens);
@@ -59,6 +65,8 @@ export function engineOptions(config: EngineConfig): EngineOptions {
   atLeast("maxRunning", options.maxRunning, 1);
   atLeast("maxStepTokens", options.maxStepTokens, 1);
   atLeast("maxSequenceTokens", options.maxSequenceTokens, 2);
+  atLeast("maxAdapters", options.maxAdapters, 0);
+  atLeast("adapterLoadMs", options.adapterLoadMs, 0);
   if (!(options.watermark >= 0 && options.watermark < 1)) {
     throw new RangeError(`watermark is ${options.watermark}, allowed is 0 to below 1`);
   }

@@ -15,14 +15,15 @@ export function scheduleV0<T>(engine: Engine<T>, nowMs: number): StepCost | null
   const { options, waiting, running, scheduled } = engine;
   const { timing } = options;
   let prefillTokens = 0;
-  while (waiting.length > 0 && running.length < options.maxRunning) {
-    const sequence = waiting[0] as Sequence<T>;
+  let at = engine.nextWaiting(0);
+  for (; at < waiting.length && running.length < options.maxRunning; at = engine.nextWaiting(at)) {
+    const sequence = waiting[at] as Sequence<T>;
     const cachedBlocks = engine.kv.cachedBlocks(sequence);
     const count = sequence.totalTokens - cachedBlocks * options.blockTokens;
     // A prompt longer than the budget runs alone: this model must not refuse what V1 accepts.
     if (prefillTokens > 0 && prefillTokens + count > options.maxStepTokens) break;
     if (!engine.kv.canAdmit(sequence, cachedBlocks, sequence.totalTokens)) break;
-    engine.admit(sequence, cachedBlocks, nowMs);
+    engine.admit(at, cachedBlocks, nowMs);
     engine.schedule(sequence, count);
     prefillTokens += count;
   }
@@ -57,15 +58,16 @@ export function scheduleV1<T>(engine: Engine<T>, nowMs: number): StepCost | null
     if (missing > 1 || sequence.generatedTokens === 0) prefillTokens += count;
   }
   // After a preemption nothing new is admitted in the same step: it would take the room just made.
-  while (!engine.hasPreempted && waiting.length > 0 && budget > 0) {
+  let at = engine.hasPreempted ? waiting.length : engine.nextWaiting(0);
+  for (; at < waiting.length && budget > 0; at = engine.nextWaiting(at)) {
     if (running.length >= options.maxRunning) break;
-    const sequence = waiting[0] as Sequence<T>;
+    const sequence = waiting[at] as Sequence<T>;
     const cachedBlocks = engine.kv.cachedBlocks(sequence);
     const cachedTokens = cachedBlocks * options.blockTokens;
     const count = Math.min(sequence.totalTokens - cachedTokens, budget);
     const tokens = options.admitWholePrompt ? sequence.totalTokens : cachedTokens + count;
     if (!engine.kv.canAdmit(sequence, cachedBlocks, tokens)) break;
-    engine.admit(sequence, cachedBlocks, nowMs);
+    engine.admit(at, cachedBlocks, nowMs);
     engine.schedule(sequence, count);
     budget -= count;
     prefillTokens += count;

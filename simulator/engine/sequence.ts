@@ -11,6 +11,8 @@ export interface EngineRequest<T> {
    * prompt: then the answer's blocks are held but cannot be hit by a later request.
    */
   blockHashes: ArrayLike<number>;
+  /** The LoRA adapter it runs with, in place of the model alone. */
+  adapter?: string;
   /** The caller's own state, handed back with every event. */
   owner: T;
 }

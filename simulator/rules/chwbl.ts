@@ -1,5 +1,5 @@
 // KubeAI's consistent hashing with bounded loads on the first message of the prompt.
-import type { Rule, RuleView } from "./rule.js";
+import { pickablePods, type Rule, type RuleView } from "./rule.js";
 
 /** A pod may have this many times the mean of requests in flight. */
 const LOAD_FACTOR = 1.25;
@@ -7,15 +7,15 @@ const LOAD_FACTOR = 1.25;
 export function chwbl(view: RuleView): Rule {
   return {
     pick: ({ traffic }) => {
-      const pods = view.addresses.map((_, pod) => pod);
+      const pods = pickablePods(view);
       const total = pods.reduce((sum, pod) => sum + view.inFlight(pod), 0);
       const limit = Math.ceil((LOAD_FACTOR * (total + 1)) / pods.length);
-      const key = traffic.messages[0]!.id;
+      const key = traffic.messages.find(({ role }) => role !== "tools")!.id;
       const ring = pods
         .map((pod) => ({ pod, place: mix(mix(key) ^ mix(pod + 77)) }))
         .sort((a, b) => a.place - b.place);
       const found = ring.find(({ pod }) => view.inFlight(pod) + 1 <= limit);
-      return (found ?? ring[0]!).pod;
+      return (found ?? ring[0])?.pod ?? -1;
     },
   };
 }

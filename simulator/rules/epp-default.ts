@@ -1,5 +1,5 @@
 // The endpoint picker's default weights: queue 2, KV use 2, prefix 3, the highest score wins.
-import { KnownCaches } from "./prefix-lru.js";
+import { followedBy, KnownCaches } from "./prefix-lru.js";
 import { least, type Rule, type RuleView } from "./rule.js";
 
 const QUEUE_WEIGHT = 2;
@@ -12,7 +12,8 @@ export function eppDefault(view: RuleView): Rule {
     pick: (request) => {
       const pods = view.addresses.map((_, pod) => view.scraped(pod));
       const waiting = pods.map((pod) => pod.waiting);
-      const [min, max] = [Math.min(...waiting), Math.max(...waiting)];
+      const candidates = waiting.filter((_, pod) => view.mayBePicked(pod));
+      const [min, max] = [Math.min(...candidates), Math.max(...candidates)];
       const score = (pod: number): number => {
         const queue = max > min ? (max - waiting[pod]!) / (max - min) : 1;
         const prefix = caches.match(pod, request) / request.promptTokens;
@@ -23,7 +24,6 @@ export function eppDefault(view: RuleView): Rule {
         request,
       );
     },
-    onFirstToken: (request) => caches.onFirstToken(request),
-    onFinish: (request) => caches.onFinish(request),
+    ...followedBy(caches),
   };
 }

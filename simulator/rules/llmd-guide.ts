@@ -1,6 +1,6 @@
 // llm-d's guide: pods that hold most of the prompt, unless they are far behind; of them the one
 // with the fewest prompt tokens on the way.
-import { KnownCaches } from "./prefix-lru.js";
+import { followedBy, KnownCaches } from "./prefix-lru.js";
 import { least, type Rule, type RuleView } from "./rule.js";
 
 /** Share of the prompt that a pod must hold to be preferred. */
@@ -15,17 +15,20 @@ export function llmdGuide(view: RuleView): Rule {
   return {
     pick: (request) => {
       const holds = view.addresses.map(
-        (_, pod) => caches.match(pod, request) >= AFFINITY_MIN * request.promptTokens,
+        (_, pod) =>
+          view.mayBePicked(pod) &&
+          caches.match(pod, request) >= AFFINITY_MIN * request.promptTokens,
       );
       const leastOf = (tokens: readonly number[]): number => Math.min(Infinity, ...tokens);
-      const behind = leastOf(backlogTokens.filter((_, pod) => holds[pod])) - leastOf(backlogTokens);
+      const ofHolders = leastOf(backlogTokens.filter((_, pod) => holds[pod]));
+      const ofAll = leastOf(backlogTokens.filter((_, pod) => view.mayBePicked(pod)));
+      const behind = ofHolders - ofAll;
       const isPreferred = behind * secondsPerToken < BEHIND_SECONDS_MAX;
       const pod = least(view, (one) =>
         isPreferred && !holds[one] ? Infinity : backlogTokens[one]!,
       );
       return caches.route(pod, request);
     },
-    onFirstToken: (request) => caches.onFirstToken(request),
-    onFinish: (request) => caches.onFinish(request),
+    ...followedBy(caches),
   };
 }

@@ -1,5 +1,5 @@
 // Least marginal delay as the policy study has it: whole messages, the engine's true rates.
-import { KnownCaches } from "./prefix-lru.js";
+import { followedBy, KnownCaches } from "./prefix-lru.js";
 import { least, type Rule, type RuleView } from "./rule.js";
 
 const ALPHA = 0.1;
@@ -9,12 +9,12 @@ const WAITING_MS = 25;
 
 export function marginalDelay(view: RuleView): Rule {
   const caches = new KnownCaches(view);
-  const { prefillTokenMs, sequenceMs, kvTokenMs } = view.engine.timing;
   return {
     pick: (request) => {
       const { promptTokens } = request;
-      const decodeMs = OUTPUT_TOKENS * (sequenceMs + kvTokenMs * promptTokens);
       const pod = least(view, (one) => {
+        const { prefillTokenMs, sequenceMs, kvTokenMs } = view.engineOf(one).timing;
+        const decodeMs = OUTPUT_TOKENS * (sequenceMs + kvTokenMs * promptTokens);
         const ownMs = (promptTokens - caches.match(one, request)) * prefillTokenMs;
         const othersMs = ALPHA * (ownMs + decodeMs) * view.inFlight(one);
         const waitMs = caches.backlogTokens[one]! * prefillTokenMs;
@@ -22,7 +22,6 @@ export function marginalDelay(view: RuleView): Rule {
       });
       return caches.route(pod, request);
     },
-    onFirstToken: (request) => caches.onFirstToken(request),
-    onFinish: (request) => caches.onFinish(request),
+    ...followedBy(caches),
   };
 }

@@ -1,6 +1,6 @@
 // What a gateway believes of the pods' prefix caches: whole messages, forgotten least used first.
 import type { Message } from "../traffic/traffic.js";
-import type { RoutedRequest, RuleView } from "./rule.js";
+import type { RoutedRequest, Rule, RuleView } from "./rule.js";
 
 type Content = Pick<Message, "id" | "tokens">;
 
@@ -43,37 +43,77 @@ export class PrefixLru {
 
 /** All pods' caches and the prompt tokens on the way to them, for rules that weigh both. */
 export class KnownCaches {
-  readonly pods: PrefixLru[];
+  private readonly pods: PrefixLru[];
+  private readonly epochs: number[];
   /** By pod: uncached prompt tokens of requests whose first token has not come. */
   readonly backlogTokens: number[];
-  private readonly ownTokens = new Map<number, number>();
+  private readonly own = new Map<number, { pod: number; tokens: number }>();
 
-  constructor(view: RuleView) {
-    this.pods = view.addresses.map(() => new PrefixLru(view.engine.kvTokens));
+  constructor(private readonly view: RuleView) {
+    this.pods = view.addresses.map((_, pod) => new PrefixLru(view.engineOf(pod).kvTokens));
+    this.epochs = view.addresses.map((_, pod) => view.epochOf(pod));
     this.backlogTokens = view.addresses.map(() => 0);
   }
 
   match(pod: number, { traffic }: RoutedRequest): number {
-    return this.pods[pod]!.match(traffic.messages);
+    return this.cacheOf(pod).match(traffic.messages);
+  }
+
+  /** Empty again once the pod is known to have started anew. */
+  cacheOf(pod: number): PrefixLru {
+    const epoch = this.view.epochOf(pod);
+    if (epoch !== this.epochs[pod]) {
+      this.epochs[pod] = epoch;
+      this.pods[pod] = new PrefixLru(this.view.engineOf(pod).kvTokens);
+    }
+    return this.pods[pod]!;
   }
 
   /** The request goes there: returns the pod, for a rule to return. */
   route(pod: number, request: RoutedRequest): number {
+    if (pod < 0) return pod;
     const tokens = request.promptTokens - this.match(pod, request);
-    this.pods[pod]!.insert(request.traffic.messages);
+    this.cacheOf(pod).insert(request.traffic.messages);
     this.backlogTokens[pod]! += tokens;
-    this.ownTokens.set(request.number, tokens);
+    this.own.set(request.number, { pod, tokens });
     return pod;
   }
 
-  onFirstToken({ number, pod }: RoutedRequest): void {
-    this.backlogTokens[pod]! -= this.ownTokens.get(number)!;
-    this.ownTokens.delete(number);
+  /** After a retry the prompt is another pod's. */
+  onAccepted(request: RoutedRequest): void {
+    if (this.own.get(request.number)?.pod === request.pod) return;
+    this.release(request);
+    this.route(request.pod, request);
+  }
+
+  onFirstToken(request: RoutedRequest): void {
+    this.release(request);
+  }
+
+  onFail(request: RoutedRequest): void {
+    this.release(request);
   }
 
   onFinish({ pod, traffic }: RoutedRequest): void {
     const { answerId, outputTokens, messages } = traffic;
     if (answerId === 0) return;
-    this.pods[pod]!.insert([...messages, { id: answerId, tokens: outputTokens }]);
+    this.cacheOf(pod).insert([...messages, { id: answerId, tokens: outputTokens }]);
   }
+
+  private release({ number }: RoutedRequest): void {
+    const own = this.own.get(number);
+    if (own === undefined) return;
+    this.backlogTokens[own.pod]! -= own.tokens;
+    this.own.delete(number);
+  }
+}
+
+/** What a rule does with such caches besides picking. */
+export function followedBy(caches: KnownCaches): Omit<Rule, "pick"> {
+  return {
+    onAccepted: (request) => caches.onAccepted(request),
+    onFirstToken: (request) => caches.onFirstToken(request),
+    onFinish: (request) => caches.onFinish(request),
+    onFail: (request) => caches.onFail(request),
+  };
 }

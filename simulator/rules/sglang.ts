@@ -1,5 +1,5 @@
 // SGLang's cache-aware router: the longest match, shortest queue when load is out of balance.
-import { KnownCaches } from "./prefix-lru.js";
+import { followedBy, KnownCaches } from "./prefix-lru.js";
 import { least, type Rule, type RuleView } from "./rule.js";
 
 /** Out of balance: most and fewest in flight further apart than both of these. */
@@ -12,20 +12,22 @@ export function sglang(view: RuleView): Rule {
   const caches = new KnownCaches(view);
   const choose = (matches: readonly number[], promptTokens: number): number => {
     const loads = matches.map((_, pod) => view.inFlight(pod));
-    const [min, max] = [Math.min(...loads), Math.max(...loads)];
+    const candidates = loads.filter((_, pod) => view.mayBePicked(pod));
+    const [min, max] = [Math.min(...candidates), Math.max(...candidates)];
     if (max - min > BALANCE_ABSOLUTE && max > BALANCE_RELATIVE * min) {
       return least(view, (pod) => loads[pod]!);
     }
     const longest = Math.max(...matches);
     if (longest > MATCH_MIN * promptTokens) return matches.indexOf(longest);
-    return least(view, (pod) => caches.pods[pod]!.size);
+    return least(view, (pod) => caches.cacheOf(pod).size);
   };
   return {
     pick: (request) => {
-      const matches = view.addresses.map((_, pod) => caches.match(pod, request));
+      const matches = view.addresses.map((_, pod) =>
+        view.mayBePicked(pod) ? caches.match(pod, request) : -1,
+      );
       return caches.route(choose(matches, request.promptTokens), request);
     },
-    onFirstToken: (request) => caches.onFirstToken(request),
-    onFinish: (request) => caches.onFinish(request),
+    ...followedBy(caches),
   };
 }

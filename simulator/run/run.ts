@@ -2,36 +2,51 @@
 import type { StepOutcome } from "../engine/engine.js";
 import { profile } from "../engine/profiles.js";
 import { hashSegments } from "../engine/block-hash.js";
-import type { RoutedRequest, Rule, RuleView } from "../rules/rule.js";
+import type { EngineConfig, EngineOptions } from "../engine/options.js";
+import type { EngineRequest } from "../engine/sequence.js";
+import { spread } from "../rules/gateways.js";
+import type { RoutedRequest, Rule, RuleView, Ticker } from "../rules/rule.js";
 import {
+  isStreamed,
   promptTokens,
+  type FollowUp,
   type Load,
   type Traffic,
   type TrafficRequest,
   type TrafficSource,
 } from "../traffic/traffic.js";
 import { Random } from "../workloads/random.js";
+import { arrivals } from "./arrivals.js";
 import { EventQueue } from "./event-queue.js";
 import { Collector, type Figures } from "./figures.js";
+import { PodPool } from "./pod-pool.js";
 import { VirtualPod } from "./virtual-pod.js";
 
-/** Spacing of the first requests of a closed loop: they come at once, but not as one. */
-const START_GAP_MS = 0.1;
 const KV_SAMPLE_MS = 1000;
 /** Parts of the seed: what one draws must not shift what another draws. */
-const ARRIVALS = 1;
 const RULE = 2;
+const RETRIES = 5;
+/** As `numRetries` of manifests/base: to the second address, then to any other pod. */
+const RETRIES_MAX = 2;
 
 export interface RunOptions {
   traffic: Traffic;
   load: Load;
   pods: number;
+  /** In place of the traffic's profile. */
+  engine?: EngineConfig | undefined;
   /** First requests of conversations. */
   conversations: number;
   seed: number;
   metricsAgeMs: number;
   /** Of the rule `warmroute`: further keys of its configuration. */
   filterConfig?: Record<string, unknown>;
+  /** Of the rule `warmroute`: VMs of a gateway. 1 when absent. */
+  workers?: number;
+  /** Gateways before the pods, each with a rule of its own. 1 when absent. */
+  gateways?: number;
+  /** How late a gateway knows what another one told; absent: each is alone. */
+  shareLagMs?: number | undefined;
   rule: (view: RuleView) => Rule;
   /** Sees each request that was routed; for tests. */
   onRouted?: (request: RoutedRequest, nowMs: number) => void;
@@ -59,6 +74,8 @@ export function run(options: RunOptions): RunResult {
 class Run {
   private readonly events = new EventQueue();
   private readonly pods: VirtualPod<Flight>[];
+  private readonly pool: PodPool<Flight>;
+  private readonly retryRandom: Random;
   private readonly inFlight: number[];
   private readonly source: TrafficSource;
   private readonly rule: Rule;
@@ -70,24 +87,31 @@ class Run {
 
   constructor(private readonly options: RunOptions) {
     const { traffic, seed } = options;
-    const config = profile(traffic.profile);
-    this.pods = Array.from(
-      { length: options.pods },
-      (_, pod) =>
-        new VirtualPod<Flight>(addressOf(pod), config, this.events, (outcome, endMs) =>
-          this.onStep(outcome, endMs),
-        ),
+    const base = options.engine ?? profile(traffic.profile);
+    this.pods = Array.from({ length: options.pods }, (_, pod) => {
+      const config = traffic.engineOf?.(base, pod) ?? base;
+      return new VirtualPod<Flight>(addressOf(pod), config, this.events, (outcome, endMs) =>
+        this.onStep(outcome, endMs),
+      );
+    });
+    const podEvents = traffic.podEvents?.(options.pods) ?? [];
+    this.pool = new PodPool(this.pods, this.events, podEvents, (lost, nowMs) =>
+      this.onLost(lost, nowMs),
     );
+    this.retryRandom = Random.from(seed, RETRIES);
     this.inFlight = this.pods.map(() => 0);
     this.source = traffic.source(seed);
     this.open = options.conversations;
-    this.rule = options.rule(this.view());
+    this.rule = spread(this.view(), options.rule, {
+      gateways: options.gateways ?? 1,
+      shareLagMs: options.shareLagMs ?? null,
+      seed,
+    });
   }
 
   run(): RunResult {
     this.planArrivals();
-    const { tickMs } = this.rule;
-    if (tickMs !== undefined && tickMs > 0) this.tickFrom(0, tickMs);
+    for (const ticker of this.rule.tickers ?? []) this.tickFrom(ticker.firstMs, ticker);
     this.sampleFrom(KV_SAMPLE_MS);
     this.events.run();
     return {
@@ -98,7 +122,7 @@ class Run {
   }
 
   private view(): RuleView {
-    const { pods, events } = this;
+    const { pods, pool, events } = this;
     const { metricsAgeMs, seed } = this.options;
     return {
       podCount: pods.length,
@@ -107,25 +131,21 @@ class Run {
       random: Random.from(seed, RULE),
       metricsAgeMs,
       filterConfig: this.options.filterConfig ?? {},
+      workers: this.options.workers ?? 1,
+      gateway: 0,
+      exchange: null,
       inFlight: (pod) => this.inFlight[pod]!,
       scraped: (pod) => pods[pod]!.metricsAt(events.nowMs - metricsAgeMs),
+      adapters: this.options.traffic.adapters ?? [],
+      engineOf: (pod) => pods[pod]!.engine.options,
+      mayBePicked: (pod) => pool.mayBePicked(pod),
+      epochOf: (pod) => pool.epochOf(pod),
     };
   }
 
   private planArrivals(): void {
     const { load, conversations, seed, traffic } = this.options;
-    if ("concurrency" in load) {
-      const first = Math.min(load.concurrency, conversations);
-      for (let i = 0; i < first; i++) {
-        this.events.add(i * START_GAP_MS, (nowMs) => this.startNext(nowMs));
-      }
-      return;
-    }
-    const random = Random.from(seed, ARRIVALS);
-    const gapMsMean = (1000 * traffic.turns) / load.ratePerS;
-    let atMs = 0;
-    for (let i = 0; i < conversations; i++) {
-      atMs += random.exponential(gapMsMean);
+    for (const atMs of arrivals(traffic, load, conversations, seed)) {
       this.events.add(atMs, (nowMs) => this.startNext(nowMs));
     }
   }
@@ -141,54 +161,102 @@ class Run {
       traffic,
       promptTokens: promptTokens(traffic),
       pod: -1,
+      attempts: 0,
       cachedTokens: 0,
       arrivalMs: nowMs,
       firstTokenMs: -1,
     };
     const picked = this.rule.pick(flight, nowMs);
-    const pod = this.pods[picked];
-    // A rule that names no pod, or one that cannot take the prompt: the client gets an error.
-    if (!pod || pod.engine.refusal(flight.promptTokens, traffic.outputTokens) !== null) {
-      this.collector.refused();
-      this.conversationEnded(nowMs);
-      return;
-    }
-    flight.pod = picked;
-    this.inFlight[picked]!++;
+    // A rule that names no pod: the client gets an error.
+    if (!this.pods[picked]) return this.refuse(flight, nowMs);
+    this.routeTo(flight, picked);
     this.options.onRouted?.(flight, nowMs);
-    pod.submit(
-      {
-        id: String(flight.number),
-        promptTokens: flight.promptTokens,
-        outputTokens: traffic.outputTokens,
-        blockHashes: pod.engine.options.prefixCaching ? blockHashes(traffic) : [],
-        owner: flight,
-      },
-      nowMs,
-    );
+    this.send(flight, nowMs);
+  }
+
+  private routeTo(flight: Flight, pod: number): void {
+    if (flight.pod >= 0) this.inFlight[flight.pod]!--;
+    flight.pod = pod;
+    flight.attempts++;
+    this.inFlight[pod]!++;
+  }
+
+  /** To the pod it is routed to, or where that one is dead, to others. */
+  private send(flight: Flight, nowMs: number): void {
+    const pod = this.pods[flight.pod]!;
+    if (!pod.isUp) return this.retry(flight, nowMs);
+    const { traffic } = flight;
+    // A prompt that the pod cannot take: the client gets its error, no other pod is asked.
+    if (pod.engine.refusal(flight.promptTokens, traffic.outputTokens) !== null) {
+      return this.fail(flight, nowMs);
+    }
+    this.rule.onAccepted?.(flight, nowMs);
+    pod.submit(engineRequest(flight, pod.engine.options), nowMs);
+  }
+
+  /** The pod has failed the request before a byte of an answer came. */
+  private retry(flight: Flight, nowMs: number): void {
+    const next = flight.attempts > RETRIES_MAX ? -1 : this.otherPod(flight);
+    if (next < 0) return this.fail(flight, nowMs);
+    this.routeTo(flight, next);
+    this.send(flight, nowMs);
+  }
+
+  /** The rule's second choice, then any other; -1: there is none. */
+  private otherPod(flight: Flight): number {
+    const { pool, retryRandom } = this;
+    const second = flight.attempts === 1 ? (this.rule.second?.(flight) ?? -1) : -1;
+    if (second >= 0) return second;
+    const others = this.pods
+      .map((_, pod) => pod)
+      .filter((pod) => pod !== flight.pod && pool.mayBePicked(pod));
+    return others[retryRandom.integer(0, others.length - 1)] ?? -1;
+  }
+
+  /** A pod died: a stream has its headers already, so Envoy cannot ask another pod any more. */
+  private onLost(lost: Flight[], nowMs: number): void {
+    for (const flight of lost) {
+      if (isStreamed(flight.traffic)) this.fail(flight, nowMs);
+      else this.retry(flight, nowMs);
+    }
+  }
+
+  private fail(flight: Flight, nowMs: number): void {
+    this.rule.onFail?.(flight, nowMs);
+    this.refuse(flight, nowMs);
+  }
+
+  private refuse(flight: Flight, nowMs: number): void {
+    this.collector.refused();
+    this.end(flight, nowMs, null);
   }
 
   private onStep(outcome: StepOutcome<Flight>, endMs: number): void {
     for (const { owner, cachedTokens } of outcome.first) {
       owner.firstTokenMs = endMs;
       owner.cachedTokens = Math.max(0, cachedTokens);
-      this.rule.onFirstToken?.(owner, endMs);
+      if (isStreamed(owner.traffic)) this.rule.onFirstToken?.(owner, endMs);
     }
     for (const { owner } of outcome.finished) this.finish(owner, endMs);
   }
 
   private finish(flight: Flight, endMs: number): void {
     const { arrivalMs, firstTokenMs, cachedTokens, traffic } = flight;
-    this.inFlight[flight.pod]!--;
+    if (!isStreamed(traffic)) this.rule.onFirstToken?.(flight, endMs);
     this.rule.onFinish?.(flight, endMs);
     const { outputTokens } = traffic;
     this.collector.finished(
       { arrivalMs, firstTokenMs, endMs },
       { promptTokens: flight.promptTokens, cachedTokens, outputTokens },
     );
-    const followUp = this.source.next(traffic);
-    if (followUp === null) return this.conversationEnded(endMs);
-    this.events.add(endMs + followUp.delayMs, (nowMs) => this.arrive(followUp.request, nowMs));
+    this.end(flight, endMs, this.source.next(traffic));
+  }
+
+  /** Gives back what the request holds; a conversation goes on only after an answer. */
+  private end(flight: Flight, nowMs: number, followUp: FollowUp | null): void {
+    if (flight.pod >= 0) this.inFlight[flight.pod]!--;
+    if (followUp === null) return this.conversationEnded(nowMs);
+    this.events.add(nowMs + followUp.delayMs, (atMs) => this.arrive(followUp.request, atMs));
   }
 
   private conversationEnded(nowMs: number): void {
@@ -196,16 +264,16 @@ class Run {
     if ("concurrency" in this.options.load) this.startNext(nowMs);
   }
 
-  private tickFrom(atMs: number, periodMs: number): void {
+  private tickFrom(atMs: number, ticker: Ticker): void {
     this.events.add(atMs, (nowMs) => {
-      this.rule.tick!(nowMs);
-      if (this.open > 0) this.tickFrom(nowMs + periodMs, periodMs);
+      ticker.tick(nowMs);
+      if (this.open > 0) this.tickFrom(nowMs + ticker.periodMs, ticker);
     });
   }
 
   private sampleFrom(atMs: number): void {
     this.events.add(atMs, (nowMs) => {
-      this.collector.sampleKvUse(this.pods.map(({ engine }) => engine.stats().kvUse));
+      this.collector.sampleKvUse(this.pool.kvUses());
       if (this.open > 0) this.sampleFrom(nowMs + KV_SAMPLE_MS);
     });
   }
@@ -215,7 +283,30 @@ function addressOf(pod: number): string {
   return `10.0.${pod >> 8}.${pod & 255}:8000`;
 }
 
-function blockHashes({ messages, answerId, outputTokens }: TrafficRequest): number[] {
+function engineRequest(flight: Flight, engine: EngineOptions): EngineRequest<Flight> {
+  const { promptTokens, traffic } = flight;
+  const { outputTokens, adapter } = traffic;
+  return {
+    id: String(flight.number),
+    promptTokens,
+    outputTokens,
+    blockHashes: engine.prefixCaching ? blockHashes(traffic, engine.blockTokens) : [],
+    ...(adapter === undefined ? {} : { adapter }),
+    owner: flight,
+  };
+}
+
+function blockHashes(traffic: TrafficRequest, blockTokens: number): number[] {
+  const { messages, answerId, outputTokens, adapter } = traffic;
   const answer = answerId > 0 ? [{ id: answerId, tokens: outputTokens }] : [];
-  return hashSegments([...messages, ...answer]);
+  return hashSegments([...messages, ...answer], blockTokens, adapterSalt(adapter));
+}
+
+/** Adapters share no KV, neither with each other nor with the model alone: FNV-1a of the name. */
+function adapterSalt(adapter: string | undefined): number {
+  let hash = 0;
+  for (const char of adapter ?? "") {
+    hash = Math.imul((hash || 0x811c9dc5) ^ char.charCodeAt(0), 0x01000193) >>> 0;
+  }
+  return hash;
 }

@@ -1,7 +1,7 @@
 // Prompts as bytes: the text of a named content, and the JSON body of a request.
 import { Random } from "../workloads/random.js";
 import { BYTES_PER_TOKEN, words } from "../workloads/text.js";
-import type { TrafficRequest } from "./traffic.js";
+import { isStreamed, type Message, type TrafficRequest } from "./traffic.js";
 
 /** Contents are cut from one long text; each begins with its name, so no two begin alike. */
 const POOL_TOKENS = 65_536;
@@ -26,11 +26,31 @@ export function contentText(id: number, tokens: number): string {
   return parts.join("").slice(0, bytes);
 }
 
-/** A streamed chat request; asks for usage, as the published benchmark's client does. */
+/** A chat request; a stream asks for usage, as the published benchmark's client does. */
 export function chatBody(request: TrafficRequest): string {
-  const messages = request.messages.map(
-    ({ role, id, tokens }) => `{"role":"${role}","content":"${contentText(id, tokens)}"}`,
-  );
-  const options = `"stream":true,"stream_options":{"include_usage":true}`;
-  return `{"model":"demo","messages":[${messages.join(",")}],${options}}`;
+  const tools = request.messages.filter(({ role }) => role === "tools").map(toolText);
+  const messages = request.messages.filter(({ role }) => role !== "tools").map(messageText);
+  const parts = [
+    `"model":"${request.adapter ?? "demo"}"`,
+    ...(tools.length > 0 ? [`"tools":[${tools.join(",")}]`] : []),
+    `"messages":[${messages.join(",")}]`,
+    isStreamed(request)
+      ? `"stream":true,"stream_options":{"include_usage":true}`
+      : `"stream":false`,
+  ];
+  return `{${parts.join(",")}}`;
+}
+
+function toolText({ id, tokens }: Message): string {
+  const description = `"description":"${contentText(id, tokens)}"`;
+  return `{"type":"function","function":{"name":"tool_${id}",${description}}}`;
+}
+
+function messageText({ role, id, tokens }: Message): string {
+  const text = contentText(id, tokens);
+  if (role === "tool") return `{"role":"tool","tool_call_id":"call_${id - 1}","content":"${text}"}`;
+  if (role !== "call") return `{"role":"${role}","content":"${text}"}`;
+  const call = `{"name":"run","arguments":"{\\"input\\":\\"${text}\\"}"}`;
+  const calls = `[{"id":"call_${id}","type":"function","function":${call}}]`;
+  return `{"role":"assistant","content":null,"tool_calls":${calls}}`;
 }

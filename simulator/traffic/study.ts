@@ -10,7 +10,8 @@ import {
   type TrafficSource,
 } from "./traffic.js";
 
-const STUDY = {
+/** What the study has in common. */
+export const STUDY = {
   profile: "qwen3-32b-2xh100-v1",
   pods: 8,
   seconds: 240,
@@ -50,21 +51,23 @@ export const ZIPF_TRAFFIC: Traffic = {
   name: "zipf",
   title: "200 system prompts of 4,000 tokens, few of them popular, questions of their own",
   load: { ratePerS: 30 },
-  source: (seed) =>
-    singles((conversation) => {
-      const random = Random.from(seed, conversation);
-      const system = 1 + drawShare(random, ZIPF_SHARES);
-      const question = random.integer(200, 1199);
-      return single(
-        conversation,
-        [
-          { role: "system", id: system, tokens: 4000 },
-          { role: "user", id: ownId(conversation, 0), tokens: question },
-        ],
-        random.integer(100, 499),
-      );
-    }),
+  source: (seed) => singles((conversation) => zipfRequest(seed, conversation)),
 };
+
+/** A request of `zipf`; other traffic is made of it, too. */
+export function zipfRequest(seed: number, conversation: number): TrafficRequest {
+  const random = Random.from(seed, conversation);
+  const system = 1 + drawShare(random, ZIPF_SHARES);
+  const question = random.integer(200, 1199);
+  return single(
+    conversation,
+    [
+      { role: "system", id: system, tokens: 4000 },
+      { role: "user", id: ownId(conversation, 0), tokens: question },
+    ],
+    random.integer(100, 499),
+  );
+}
 
 export const RANDOM_TRAFFIC: Traffic = {
   ...STUDY,

@@ -1,9 +1,11 @@
 // What every traffic is made of: requests whose prompts are messages of named content, the same
 // for every rule.
+import type { EngineConfig } from "../engine/options.js";
 
 /** A message of a prompt, known by the name of its content. */
 export interface Message {
-  role: "system" | "user" | "assistant";
+  /** `tools`: the tools offered, first of all; `call`: an answer that calls one; `tool`: its result. */
+  role: "tools" | "system" | "user" | "assistant" | "call" | "tool";
   /** Equal ids mean equal content; 1 to 2^53 - 1. */
   id: number;
   tokens: number;
@@ -18,6 +20,10 @@ export interface TrafficRequest {
   /** Which conversation it belongs to, and its turn in it, both from 0. */
   conversation: number;
   turn: number;
+  /** False: the answer comes whole, at its end. True when absent. */
+  isStreamed?: boolean;
+  /** Name of the LoRA adapter that it asks for in place of the model. */
+  adapter?: string;
 }
 
 /** The next turn of a conversation. */
@@ -41,6 +47,18 @@ export interface TrafficSource {
 /** How requests come: so many a second whatever happens, or so many in flight all the time. */
 export type Load = { ratePerS: number } | { concurrency: number };
 
+/** Something that happens to a pod. */
+export interface PodEvent {
+  atMs: number;
+  pod: number;
+  /**
+   * `drain`: it ends what it has, and wants nothing new. `die`: it is gone, with all it was
+   * computing. `start`: it serves, with an empty cache; a pod whose first event this is was not
+   * there before.
+   */
+  kind: "drain" | "die" | "start";
+}
+
 export interface Traffic {
   name: string;
   /** One line for people. */
@@ -55,7 +73,19 @@ export interface Traffic {
   requests: number;
   /** Requests of a conversation. */
   turns: number;
+  /** Of an open loop: times the rate at that moment; its mean over the run should be 1. */
+  rateFactor?: { readonly max: number; at(nowMs: number): number };
+  /** The engine of one of the pods, made from the profile or what replaces it. */
+  engineOf?(engine: EngineConfig, pod: number): EngineConfig;
+  /** What happens to that many pods, in any order; pods that are not there are left out. */
+  podEvents?(pods: number): PodEvent[];
+  /** LoRA adapters that all pods serve. */
+  adapters?: readonly string[];
   source(seed: number): TrafficSource;
+}
+
+export function isStreamed(request: TrafficRequest): boolean {
+  return request.isStreamed !== false;
 }
 
 /** Prompt tokens of a request. */
