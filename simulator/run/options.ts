@@ -1,5 +1,6 @@
 // The command line of `./build.sh simulate`.
 import { Command, InvalidArgumentError } from "commander";
+import { PROFILES } from "../engine/profiles.js";
 import { RULES } from "../rules/index.js";
 import { TRAFFIC } from "../traffic/index.js";
 
@@ -10,6 +11,8 @@ const SECONDS_MAX = 86_400;
 const AGE_MAX_MS = 2000;
 const SEEDS_MAX = 1000;
 
+const ENGINES = Object.keys(PROFILES);
+
 /** What the operator asked for; undefined: the workload's own. */
 export interface SimulateOptions {
   workload: string[];
@@ -18,6 +21,8 @@ export interface SimulateOptions {
   rate?: number[];
   concurrency?: number[];
   pods?: number;
+  /** A name of engine/profiles.ts. */
+  engine?: string;
   seeds: number;
   requests?: number;
   seconds?: number;
@@ -39,6 +44,7 @@ export function parseOptions(args: string[]): SimulateOptions {
     .option("--rate <list>", "requests a second, whatever happens", numbers(0.001, RATE_MAX))
     .option("--concurrency <list>", "or: requests in flight all the time", integers(1, COUNT_MAX))
     .option("--pods <n>", "pods; the workload's own number when absent", integer(1, PODS_MAX))
+    .option("--engine <name>", `engine of all pods: ${ENGINES.join(", ")}`, engine)
     .option(
       "--seeds <n>",
       "runs of which the mean is shown, seeds 1 to n",
@@ -79,6 +85,11 @@ function object(text: string): Record<string, unknown> {
     return value as Record<string, unknown>;
   }
   throw new InvalidArgumentError(`It must be a JSON object, such as {"alpha":0.3}.`);
+}
+
+function engine(text: string): string {
+  if (ENGINES.includes(text)) return text;
+  throw new InvalidArgumentError(`There is no "${text}", only: ${ENGINES.join(", ")}.`);
 }
 
 function workloadLines(): string {

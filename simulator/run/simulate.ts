@@ -1,4 +1,5 @@
 // Runs what the operator asked for: each workload, each load, each rule, each seed.
+import { profile } from "../engine/profiles.js";
 import { RULES } from "../rules/index.js";
 import { TRAFFIC } from "../traffic/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
@@ -26,6 +27,7 @@ export function* simulate(options: SimulateOptions): Generator<Row> {
             traffic,
             load,
             pods: options.pods ?? traffic.pods,
+            engine: options.engine === undefined ? undefined : profile(options.engine),
             conversations: conversationsOf(traffic, load, options),
             seed,
             metricsAgeMs: options.metricsAgeMs,
