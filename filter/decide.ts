@@ -167,7 +167,7 @@ function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   const uncached = <u32>Math.max(query.promptTokens - answer.matchedTokens, 0);
   const bound = query.maxOutputTokens > 0 ? <f64>query.maxOutputTokens : Infinity;
   const outputTokens = stream.kind == 0 ? 0 : Math.min(pool.rates.outputTokens, bound);
-  stream.workTokens = answer.isClear ? <u32>Math.max(endpoint.backlogTokens, 0) + uncached : 0;
+  stream.workTokens = answer.isClear ? <u32>endpoint.backlogTokensOfAll + uncached : 0;
   stream.hold.take(pool.endpoints, first, uncached, uncached + <u32>outputTokens);
   stream.phase = Phase.Routed;
   stream.routedAtMs = nowMs;

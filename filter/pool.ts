@@ -35,7 +35,6 @@ export class Pool implements CacheListener, RecordSink {
   private indexMiB: u32;
   private lastTickMs: f64 = 0;
   private triedToJoinMs: f64 = 0;
-  private isReplaying: bool = false;
 
   constructor(
     readonly name: string,
@@ -126,8 +125,11 @@ export class Pool implements CacheListener, RecordSink {
     // The table first: a neighbour's records name epochs that it brings.
     this.sync.tick(this, nowMs);
     this.neighbourhood.tick(nowMs);
+    const isOld = nowMs - this.tableAtMs > <f64>this.config.metricsMaxAgeMs;
     for (let number: u32 = 0; number < this.endpoints.limit; number++) {
-      this.endpoints.at(number).noteInFlight(nowMs);
+      const endpoint = this.endpoints.at(number);
+      endpoint.noteInFlight(nowMs);
+      if (isOld) endpoint.forgetShared();
     }
   }
 
@@ -184,6 +186,9 @@ export class Pool implements CacheListener, RecordSink {
     const now = this.touchStep(this.lastTickMs);
     const age = ageMs / TOUCH_STEP_MS;
     if (age < now) this.index.forgetOlder(endpoint, now - age);
+    const vm = this.neighbourhood.vm;
+    if (!this.isReplaying || vm < 0) return;
+    this.neighbourhood.journal.forget(vm, endpoint, epoch, ageMs);
   }
 
   /** The pod holds the prompt from now on, as far as anyone can tell; the neighbours are told. */
@@ -261,20 +266,23 @@ export class Pool implements CacheListener, RecordSink {
     head.matchedTokens += matchedTokens;
   }
 
-  /** The sidecar has the records that it gave us: they do not go up again. */
   onRange(at: usize, bytes: u32): void {
-    if (!this.isReplaying) this.sync.passUp(at, bytes);
+    this.sync.passUp(at, bytes);
   }
 
-  /** Applies records that the sidecar kept, and passes them on to the neighbours. */
+  /** Applies records that the sidecar gave, and passes them on to the neighbours, marked so. */
   replay(at: usize, bytes: u32, nowMs: f64): void {
     const neighbourhood = this.neighbourhood;
     neighbourhood.join(nowMs);
     if (neighbourhood.vm >= 0) neighbourhood.journal.publish(neighbourhood.vm);
-    this.isReplaying = true;
+    neighbourhood.journal.isPassingOn = true;
     readRecords(at, bytes, this);
     if (neighbourhood.vm >= 0) neighbourhood.journal.publish(neighbourhood.vm);
-    this.isReplaying = false;
+    neighbourhood.journal.isPassingOn = false;
+  }
+
+  private get isReplaying(): bool {
+    return this.neighbourhood.journal.isPassingOn;
   }
 
   private isSameCache(endpoint: u32, epoch: u32): bool {

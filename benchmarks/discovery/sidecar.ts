@@ -14,7 +14,7 @@ const GIVE_UP_MS = 120_000;
 /** Looking more often would slow down what is measured. */
 const START_LOOK_MS = 10;
 const HEADER_BYTES = 72;
-const ROW_BYTES = 112;
+const ROW_BYTES = 128;
 const NEVER = 0xffffffff;
 
 export interface Row {

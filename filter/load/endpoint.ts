@@ -41,6 +41,12 @@ export class Endpoint {
   otherBacklogTokens: i64;
   otherKvTokens: i64;
 
+  /** Other gateways' together, as the sidecar knows them; all 0 where gateways do not share. */
+  sharedInFlight: u32;
+  sharedUnprefilled: u32;
+  sharedBacklogTokens: u32;
+  sharedKvTokens: u32;
+
   /** First bytes of ours that are overdue, and the sum of the times they were routed at. */
   overdueCount: i32;
   overdueRoutedSumMs: f64;
@@ -58,6 +64,7 @@ export class Endpoint {
   /** Greatest HISTORY_STEP_MS interval that the history holds. */
   historyStep: f64;
 
+  /** Requests of this gateway: our own and the other VMs'. */
   // @ts-ignore: decorator
   @inline
   get inFlight(): i32 {
@@ -74,6 +81,45 @@ export class Endpoint {
   @inline
   get backlogTokens(): f64 {
     return <f64>(this.ownBacklogTokens + this.otherBacklogTokens);
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  get kvTokens(): f64 {
+    return <f64>(this.ownKvTokens + this.otherKvTokens);
+  }
+
+  /** The same with what other gateways told. */
+  // @ts-ignore: decorator
+  @inline
+  get inFlightOfAll(): f64 {
+    return <f64>max(this.inFlight, 0) + <f64>this.sharedInFlight;
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  get unprefilledOfAll(): f64 {
+    return <f64>max(this.unprefilled, 0) + <f64>this.sharedUnprefilled;
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  get backlogTokensOfAll(): f64 {
+    return Math.max(this.backlogTokens, 0) + <f64>this.sharedBacklogTokens;
+  }
+
+  // @ts-ignore: decorator
+  @inline
+  get kvTokensOfAll(): f64 {
+    return this.kvTokens + <f64>this.sharedKvTokens;
+  }
+
+  /** What other gateways told is too old to count, or they tell nothing. */
+  forgetShared(): void {
+    this.sharedInFlight = 0;
+    this.sharedUnprefilled = 0;
+    this.sharedBacklogTokens = 0;
+    this.sharedKvTokens = 0;
   }
 
   /**

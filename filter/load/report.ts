@@ -38,6 +38,7 @@ const EVICTED = utf8(',"evicted":');
 const PODS = utf8('},"pods":[');
 const POD_NUMBER = utf8('{"n":');
 const IN_FLIGHT = utf8(',"inFlight":');
+const UNPREFILLED = utf8(',"unprefilled":');
 const BACKLOG = utf8(',"backlogTokens":');
 const KV = utf8(',"kvTokens":');
 const CLOSE_OBJECT = utf8("}");
@@ -180,8 +181,9 @@ function writePods(to: ByteWriter, pool: Pool): void {
     isFirst = false;
     number(to, POD_NUMBER, <f64>i);
     number(to, IN_FLIGHT, <f64>endpoint.inFlight);
+    number(to, UNPREFILLED, <f64>endpoint.unprefilled);
     number(to, BACKLOG, endpoint.backlogTokens);
-    number(to, KV, <f64>(endpoint.ownKvTokens + endpoint.otherKvTokens));
+    number(to, KV, endpoint.kvTokens);
     to.bytes(CLOSE_OBJECT);
   }
 }

@@ -25,6 +25,7 @@ import {
 import { HeaderQuery } from "../host/header-query";
 import { count, Counter } from "../metrics";
 import { Pool } from "../pool";
+import { isPassedOn } from "../share/record";
 import { SharedKeys } from "../share/keys";
 import { writeReport } from "./report";
 import { ANSWER_HEADER_BYTES, isSoundTable, tableBytesOf } from "./table-reader";
@@ -88,11 +89,16 @@ export class Sync {
     this.poll(pool, nowMs);
   }
 
-  /** Keeps records for the next report; what does not fit until then is left out. */
+  /**
+   * Keeps whole records for the next report; what does not fit until then is left out, and so is
+   * what came from there.
+   */
   passUp(at: usize, bytes: u32): void {
-    if (!this.isHolder) return;
     const records = this.records;
-    if (records != null) records.raw(at, bytes);
+    if (!this.isHolder || records == null) return;
+    for (let record = at; record < at + bytes; record += load<u16>(record)) {
+      if (!isPassedOn(record)) records.raw(record, load<u16>(record));
+    }
   }
 
   /** True where the answer was to our call. */

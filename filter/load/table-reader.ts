@@ -1,13 +1,16 @@
 // Decodes the sidecar's load table (docs/table-format.md) into the endpoints of a pool.
 import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX, UNCONFIRMED_HITS_MAX } from "../constants";
 import { sameBytes } from "../host/bytes";
-import { Endpoint, Endpoints } from "./endpoint";
+import { Endpoint, Endpoints, MISSING } from "./endpoint";
 
 const ANSWER_MAGIC: u32 = 0x31415257; // "WRA1", little-endian
 const TABLE_MAGIC: u32 = 0x31545257; // "WRT1"
 export const ANSWER_HEADER_BYTES: u32 = 16;
 const HEADER_BYTES_MIN: u32 = 72;
+/** A row of the first sidecars; what gateways share came behind it. */
 const ROW_BYTES_MIN: u32 = 112;
+const SHARED_AT: u32 = 112;
+const SHARED_ROW_BYTES: u32 = SHARED_AT + 16;
 const VERSION: u16 = 1;
 const CHECKSUM_FROM: u32 = 16;
 const NEVER_SCRAPED: u32 = 0xffffffff;
@@ -85,6 +88,7 @@ export function readTable(
     if (number >= ENDPOINTS_MAX || addressSize == 0 || addressSize > ADDRESS_BYTES_MAX) continue;
     endpoints.limit = max(endpoints.limit, number + 1);
     readRow(row, receivedAtMs, number, endpoints.at(number), listener);
+    readShared(row, rowBytes, endpoints.at(number));
   }
   for (let i: u32 = 0; i < endpoints.limit; i++) {
     const endpoint = endpoints.at(i);
@@ -138,6 +142,15 @@ function readRow(
   endpoint.scrapedAtMs = ageMs == NEVER_SCRAPED ? 0 : receivedAtMs - <f64>ageMs;
   endpoint.addressSize = <u8>addressSize;
   memory.copy(endpoint.address, row + 64, ADDRESS_BYTES_MAX);
+}
+
+function readShared(row: usize, rowBytes: u32, endpoint: Endpoint): void {
+  endpoint.forgetShared();
+  if (rowBytes < SHARED_ROW_BYTES || load<u32>(row, SHARED_AT) == MISSING) return;
+  endpoint.sharedInFlight = load<u32>(row, SHARED_AT);
+  endpoint.sharedUnprefilled = load<u32>(row, SHARED_AT + 4);
+  endpoint.sharedBacklogTokens = load<u32>(row, SHARED_AT + 8);
+  endpoint.sharedKvTokens = load<u32>(row, SHARED_AT + 12);
 }
 
 /** Counters that moved since the last page of the same process: the pod computes. */

@@ -105,16 +105,18 @@ function weigh(
   const isFresh = query.nowMs - endpoint.scrapedAtMs <= <f64>config.metricsMaxAgeMs;
   const waiting = isFresh && endpoint.waiting != MISSING ? <f64>endpoint.waiting : 0;
   const running = isFresh && endpoint.running != MISSING ? <f64>endpoint.running : 0;
-  // Requests of other gateways show only in the pod's own count; ours at that moment are taken off.
+  // Requests of others show in the pod's own count; ours at that moment are taken off. What other
+  // gateways told of theirs is part of that count, so the larger of the two stands for both.
   const oursThen = isFresh ? <f64>endpoint.inFlightAt(endpoint.scrapedAtMs) : 0;
-  const unseen = Math.max(waiting + running - oursThen, 0);
-  const inFlight = <f64>max(endpoint.inFlight, 0) + unseen;
+  const others = Math.max(waiting + running - oursThen, 0);
+  const unseen = Math.max(others - <f64>endpoint.sharedInFlight, 0);
+  const inFlight = endpoint.inFlightOfAll + unseen;
   // At least one token is always computed.
   const own = Math.max(query.promptTokens - matched, 1) * perToken;
   const queue = queueDelay(
-    Math.max(endpoint.backlogTokens, 0),
-    // Of those that wait, ours are in the backlog already.
-    Math.min(unseen, Math.max(waiting - <f64>endpoint.unprefilled, 0)),
+    endpoint.backlogTokensOfAll,
+    // Of those that wait, ours and those that were told of are in the backlog already.
+    Math.min(unseen, Math.max(waiting - endpoint.unprefilledOfAll, 0)),
     rates.promptTokens,
     perToken,
   );
@@ -166,9 +168,9 @@ function waitForSpace(
   const isSized = endpoint.capacityTokens > 0;
   if (!isKnown && !isSized) return 0;
   const capacity = <f64>(isSized ? endpoint.capacityTokens : config.defaultCapacityTokens);
-  const held = <f64>(endpoint.ownKvTokens + endpoint.otherKvTokens);
+  const held = endpoint.kvTokensOfAll;
   // What waits for prefill is not in the pod's figure yet; without a figure ours stands in.
-  const used = isKnown ? <f64>endpoint.kvUse * capacity + endpoint.backlogTokens : held;
+  const used = isKnown ? <f64>endpoint.kvUse * capacity + endpoint.backlogTokensOfAll : held;
   // Tokens that are held are some request's, also where the page lacks the count.
   const running = isKnown && endpoint.kvUse > 0 ? Math.max(inFlight, 1) : inFlight;
   return spaceDelay(
@@ -210,8 +212,8 @@ function isBetter(query: PickQuery, endpoints: Endpoints, a: i32, b: i32): bool 
   const matchedA = matchedTokens(query, endpoints.at(a), a);
   const matchedB = matchedTokens(query, endpoints.at(b), b);
   if (matchedA != matchedB) return matchedA > matchedB;
-  const inFlightA = endpoints.at(a).inFlight;
-  const inFlightB = endpoints.at(b).inFlight;
+  const inFlightA = endpoints.at(a).inFlightOfAll;
+  const inFlightB = endpoints.at(b).inFlightOfAll;
   if (inFlightA != inFlightB) return inFlightA < inFlightB;
   return rendezvous(query.tieSeed, a) > rendezvous(query.tieSeed, b);
 }

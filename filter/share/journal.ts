@@ -7,6 +7,7 @@ import {
   insertBytes,
   RECORD_BYTES_MAX,
   RecordSink,
+  setPassedOn,
   WORD_RECORD_BYTES,
   writeCharge,
   writeForget,
@@ -24,6 +25,8 @@ export class Journal {
   published: u32 = SEGMENT_HEADER_BYTES;
   /** Sees all that is published; set once, after construction. */
   sink: RecordSink | null = null;
+  /** What is written now came from another gateway. */
+  isPassingOn: bool = false;
   private used: u32 = SEGMENT_HEADER_BYTES;
   private readonly segment: usize = heap.alloc(SEGMENT_BYTES);
 
@@ -79,6 +82,7 @@ export class Journal {
     }
     const at = this.segment + this.used;
     this.used += bytes;
+    setPassedOn(at, this.isPassingOn);
     return at;
   }
 }

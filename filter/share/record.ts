@@ -14,6 +14,19 @@ export const ENTRY_BYTES: u32 = 12;
 export const WORD_RECORD_BYTES: u32 = RECORD_HEADER_BYTES + 4;
 export const RECORD_BYTES_MAX: u32 = RECORD_HEADER_BYTES + CHECKPOINTS_MAX * ENTRY_BYTES;
 
+/** Says whether the record at `at` is another gateway's: the sidecar has it, it does not go up. */
+// @ts-ignore: decorator
+@inline
+export function setPassedOn(at: usize, isPassedOn: bool): void {
+  store<u8>(at, <u8>isPassedOn, 3);
+}
+
+// @ts-ignore: decorator
+@inline
+export function isPassedOn(at: usize): bool {
+  return (load<u8>(at, 3) & 1) != 0;
+}
+
 /** Bytes of an insert or a withdraw of `count` checkpoints. */
 // @ts-ignore: decorator
 @inline
@@ -80,7 +93,6 @@ function writeHeader(
 ): void {
   store<u16>(at, <u16>bytes);
   store<u8>(at, <u8>kind, 2);
-  store<u8>(at, 0, 3);
   store<u32>(at, epoch, 4);
   store<u16>(at, <u16>endpoint, 8);
   store<u16>(at, <u16>count, 10);

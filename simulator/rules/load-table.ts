@@ -1,7 +1,14 @@
-// Plays the sidecar for a filter in virtual time: each poll gets the load table of that moment.
-import { type TableRow, TableBuffer } from "../../sidecar-metrics/src/sync/table.js";
+// Plays the sidecar of one gateway in virtual time: each poll gets the load table of that moment,
+// and where gateways share, what the others told.
+import { decodeReport } from "../../sidecar-metrics/src/sync/report.js";
+import {
+  type SharedLoad,
+  type TableRow,
+  TableBuffer,
+} from "../../sidecar-metrics/src/sync/table.js";
 import type { HttpCall } from "../host/index.js";
 import { adapterSection } from "./adapter-section.js";
+import type { Exchange } from "./exchange.js";
 import type { RuleView } from "./rule.js";
 
 const ANSWER_MAGIC = 0x31415257; // "WRA1", little-endian.
@@ -14,13 +21,17 @@ const CONTENT_TYPE = ["content-type", "application/octet-stream"] as const;
 
 /** Answers polls of a filter whose clock says `nowMs`. */
 export function answerPolls(view: RuleView, nowMs: () => number): (call: HttpCall) => void {
+  const { exchange, gateway } = view;
   const table = new TableBuffer(view.podCount);
   const section = adapterSection(view);
   let sequence = 0;
   return (call) => {
+    const atMs = nowMs();
+    if (exchange !== null) publish(exchange, gateway, atMs, call);
     for (let pod = 0; pod < view.podCount; pod++) {
       table.writeRow(pod, rowOf(view, pod));
       table.writeAge(pod, view.metricsAgeMs);
+      if (exchange !== null) table.writeShared(pod, exchange.load(gateway, pod, atMs));
     }
     table.setSection(section());
     table.seal({
@@ -28,13 +39,34 @@ export function answerPolls(view: RuleView, nowMs: () => number): (call: HttpCal
       hashKey: HASH_KEY,
       incarnation: 1n,
       sequence: ++sequence,
-      madeAtUnixMs: nowMs(),
+      madeAtUnixMs: atMs,
     });
+    const records = exchange?.records(gateway, atMs) ?? [];
     const head = Buffer.alloc(ANSWER_HEADER_BYTES);
     head.writeUInt32LE(ANSWER_MAGIC, 0);
     head.writeUInt32LE(table.bytes.length, 4);
-    call.respond(200, [CONTENT_TYPE], Buffer.concat([head, table.bytes]));
+    head.writeUInt32LE(
+      records.reduce((bytes, { length }) => bytes + length, 0),
+      8,
+    );
+    call.respond(200, [CONTENT_TYPE], Buffer.concat([head, table.bytes, ...records]));
   };
+}
+
+/** Passes on what a gateway tells of itself. */
+function publish(exchange: Exchange, gateway: number, nowMs: number, call: HttpCall): void {
+  const decoded = decodeReport(Buffer.from(call.body));
+  if (!decoded.ok) throw new Error(`gateway ${gateway} sent a bad report: ${decoded.error}`);
+  const loads = new Map<number, SharedLoad>();
+  for (const pod of decoded.report.pods) {
+    loads.set(pod.number, {
+      inFlight: pod.inFlight ?? 0,
+      unprefilled: pod.unprefilled ?? 0,
+      backlogTokens: pod.backlogTokens ?? 0,
+      kvTokens: pod.kvTokens ?? 0,
+    });
+  }
+  exchange.publish(gateway, nowMs, decoded.records, loads);
 }
 
 function rowOf(view: RuleView, pod: number): TableRow {

@@ -3,8 +3,9 @@ import type { EngineOptions } from "../engine/options.js";
 import type { Random } from "../workloads/random.js";
 import type { PodMetrics } from "../run/virtual-pod.js";
 import type { TrafficRequest } from "../traffic/traffic.js";
+import type { Exchange } from "./exchange.js";
 
-/** The pods as a gateway sees them. */
+/** The pods as one gateway sees them. */
 export interface RuleView {
   readonly podCount: number;
   /** `ip:port` of each pod. */
@@ -19,7 +20,13 @@ export interface RuleView {
   readonly metricsAgeMs: number;
   /** Further keys of the filter's configuration. */
   readonly filterConfig: Readonly<Record<string, unknown>>;
-  /** Requests routed to the pod whose answers have not ended: exact, and now. */
+  /** Of the filter: worker threads of the gateway, each with a VM of its own. */
+  readonly workers: number;
+  /** Number of this gateway, from 0. */
+  readonly gateway: number;
+  /** What gateways tell each other; null: nothing, or there is only one. */
+  readonly exchange: Exchange | null;
+  /** This gateway's requests at the pod whose answers have not ended: exact, and now. */
   inFlight(pod: number): number;
   /** The pod's metrics as they were scraped, some time ago. */
   scraped(pod: number): PodMetrics;
@@ -56,9 +63,15 @@ export interface Rule {
   onFinish?(request: RoutedRequest, nowMs: number): void;
   /** The request ends without an answer, or with a part of one; the last call for it. */
   onFail?(request: RoutedRequest, nowMs: number): void;
-  /** Called before the first request and then this often, while requests are under way. */
-  readonly tickMs?: number;
-  tick?(nowMs: number): void;
+  /** What it does by the clock, besides. */
+  readonly tickers?: readonly Ticker[];
+}
+
+/** Called at `firstMs` and then once a period, while requests are under way. */
+export interface Ticker {
+  readonly firstMs: number;
+  readonly periodMs: number;
+  tick(nowMs: number): void;
 }
 
 /** The pods that may be picked, in order. */

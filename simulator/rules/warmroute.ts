@@ -1,22 +1,24 @@
-// The filter itself as a rule: build/filter.wasm in a VM, with virtual time, seeded chance and a
-// sidecar that answers its polls with the pods' metrics.
+// The filter itself as a rule: build/filter.wasm in a VM for each worker of a gateway, with virtual
+// time, seeded chance and a sidecar that answers its polls with the pods' metrics.
 import { readFileSync } from "node:fs";
 import { projectPath } from "../../scripts/config/project.js";
 import {
   DESTINATION_HEADER,
+  type HttpCall,
   loadModule,
   LogLevel,
   ResponseFlag,
   type RootContext,
   sendRequest,
   SharedData,
+  Stats,
   type StreamContext,
   WasmHost,
 } from "../host/index.js";
 import { chatBody } from "../traffic/body.js";
 import { isStreamed } from "../traffic/traffic.js";
 import { answerPolls } from "./load-table.js";
-import type { RoutedRequest, Rule, RuleView } from "./rule.js";
+import type { RoutedRequest, Rule, RuleView, Ticker } from "./rule.js";
 
 const POOL = "default";
 const SIDECAR_CLUSTER = "warmroute-sidecar";
@@ -43,88 +45,127 @@ export function warmroute(view: RuleView): Rule {
   return new WasmRule(view);
 }
 
+/** One worker thread: its VM and the plugin in it. */
+interface Worker {
+  host: WasmHost;
+  root: RootContext;
+  tickAtMs: number;
+}
+
+/** A request that is under way, and the VM that follows it. */
+interface Open {
+  worker: Worker;
+  stream: StreamContext;
+}
+
 class WasmRule implements Rule {
-  readonly tickMs: number;
-  private readonly host: WasmHost;
-  private readonly root: RootContext;
-  private readonly streams = new Map<number, StreamContext>();
+  readonly tickers: Ticker[];
+  private readonly workers: Worker[] = [];
+  private readonly open = new Map<number, Open>();
   private readonly podOf: Map<string, number>;
-  private readonly addresses: readonly string[];
   private nowMs = 0;
 
-  constructor(view: RuleView) {
-    this.addresses = view.addresses;
+  constructor(private readonly view: RuleView) {
     this.podOf = new Map(view.addresses.map((address, pod) => [address, pod]));
-    this.host = new WasmHost({
+    const sharedData = new SharedData();
+    const stats = new Stats();
+    const onHttpCall = answerPolls(view, () => this.nowMs);
+    for (let i = 0; i < view.workers; i++) this.addWorker(sharedData, stats, onHttpCall);
+    this.tickers = this.workers.map((worker) => ({
+      firstMs: worker.tickAtMs,
+      periodMs: worker.root.tickPeriodMs,
+      tick: (nowMs) => this.tick(worker, nowMs),
+    }));
+    this.warmUp();
+  }
+
+  private addWorker(
+    sharedData: SharedData,
+    stats: Stats,
+    onHttpCall: (call: HttpCall) => void,
+  ): void {
+    const { view } = this;
+    const host = new WasmHost({
       module: filterModule(),
-      sharedData: new SharedData(),
+      sharedData,
+      stats,
       clock: { nowNs: () => BigInt(Math.round((EPOCH_MS + this.nowMs) * 1e6)) },
       random: () => view.random.unit(),
       logLevel: LogLevel.Warn,
-      onHttpCall: answerPolls(view, () => this.nowMs),
+      onHttpCall,
       clusters: [SIDECAR_CLUSTER],
     });
     const config = { ...view.filterConfig, pool: POOL };
-    this.root = this.host.newRoot(JSON.stringify(config), {
-      allowOnHeadersStopIteration: true,
-    });
-    if (!this.root.accepted) throw new Error(this.host.logs.at(-1)?.message);
-    this.tickMs = this.root.tickPeriodMs;
-    for (let left = WARM_UP_TICKS; left > 0; left--) this.tick(-left * this.tickMs);
+    const root = host.newRoot(JSON.stringify(config), { allowOnHeadersStopIteration: true });
+    if (!root.accepted) throw new Error(host.logs.at(-1)?.message);
+    // Each thread has a timer of its own; that of the only VM there is starts with the run.
+    const isOnly = view.workers === 1 && view.gateway === 0;
+    const tickAtMs = isOnly ? 0 : view.random.unit() * root.tickPeriodMs;
+    this.workers.push({ host, root, tickAtMs });
   }
 
-  tick(nowMs: number): void {
+  /** Ticks of all VMs, in the order of their times, before the run starts. */
+  private warmUp(): void {
+    const order = this.tickers.toSorted((a, b) => a.firstMs - b.firstMs);
+    for (let left = WARM_UP_TICKS; left > 0; left--) {
+      for (const ticker of order) ticker.tick(ticker.firstMs - left * ticker.periodMs);
+    }
+  }
+
+  private tick({ host, root }: Worker, nowMs: number): void {
     this.nowMs = nowMs;
-    this.root.tick();
-    this.check();
+    root.tick();
+    check(host);
   }
 
   pick(request: RoutedRequest, nowMs: number): number {
     this.nowMs = nowMs;
-    const stream = this.host.newStream(this.root);
+    const { random, workers } = this.view;
+    const worker = this.workers[workers === 1 ? 0 : random.integer(0, workers - 1)]!;
+    const stream = worker.host.newStream(worker.root);
     sendRequest(stream, { path: "/v1/chat/completions", bodyChunks: [chatBody(request.traffic)] });
-    this.check();
+    check(worker.host);
     const pod = this.podNamed(stream, 0);
     if (pod < 0) stream.done();
-    else this.streams.set(request.number, stream);
+    else this.open.set(request.number, { worker, stream });
     return pod;
   }
 
   second(request: RoutedRequest): number {
-    return this.podNamed(this.streams.get(request.number)!, 1);
+    return this.podNamed(this.open.get(request.number)!.stream, 1);
   }
 
   onAccepted({ number, pod, attempts, traffic }: RoutedRequest, nowMs: number): void {
     this.nowMs = nowMs;
-    const stream = this.streams.get(number)!;
-    stream.upstreamAddress = this.addresses[pod]!;
+    const { worker, stream } = this.open.get(number)!;
+    stream.upstreamAddress = this.view.addresses[pod]!;
     stream.attempts = attempts;
     // vLLM sends a stream's headers before it has prefilled anything, others with the answer.
     if (isStreamed(traffic)) stream.responseHeaders([[":status", "200"], EVENT_STREAM]);
-    this.check();
+    check(worker.host);
   }
 
   onFirstToken({ number, traffic }: RoutedRequest, nowMs: number): void {
     this.nowMs = nowMs;
-    const stream = this.streams.get(number)!;
+    const { worker, stream } = this.open.get(number)!;
     if (isStreamed(traffic)) stream.responseBody(FIRST_EVENT);
     else stream.responseHeaders([[":status", "200"], JSON_TYPE]);
-    this.check();
+    check(worker.host);
   }
 
   onFinish(request: RoutedRequest, nowMs: number): void {
     this.nowMs = nowMs;
-    const stream = this.streams.get(request.number)!;
-    this.streams.delete(request.number);
+    const { worker, stream } = this.open.get(request.number)!;
+    this.open.delete(request.number);
     stream.responseBody(endOf(request), true);
     stream.done();
-    this.check();
+    check(worker.host);
   }
 
   onFail(request: RoutedRequest, nowMs: number): void {
     this.nowMs = nowMs;
-    const stream = this.streams.get(request.number)!;
-    this.streams.delete(request.number);
+    const { worker, stream } = this.open.get(request.number)!;
+    this.open.delete(request.number);
     if (stream.downstream.headers === null) {
       const details = "upstream_reset_before_response_started{connection_termination}";
       stream.envoyReply(503, details, "", ResponseFlag.UpstreamConnectionFailure);
@@ -133,7 +174,7 @@ class WasmRule implements Rule {
       stream.codeDetails = "upstream_reset_after_response_started{connection_termination}";
     }
     stream.done();
-    this.check();
+    check(worker.host);
   }
 
   /** The pod that the filter named in that place; -1: none. */
@@ -141,10 +182,10 @@ class WasmRule implements Rule {
     const named = stream.upstream.headers?.get(DESTINATION_HEADER)?.split(",")[place];
     return named === undefined ? -1 : (this.podOf.get(named) ?? -1);
   }
+}
 
-  private check(): void {
-    if (this.host.error !== null) throw this.host.error;
-  }
+function check({ error }: WasmHost): void {
+  if (error !== null) throw error;
 }
 
 /** The answer's end: usage as vLLM gives it with `--enable-prompt-tokens-details`. */

@@ -10,6 +10,9 @@ const PODS_MAX = 1024;
 const SECONDS_MAX = 86_400;
 const AGE_MAX_MS = 2000;
 const SEEDS_MAX = 1000;
+const WORKERS_MAX = 62;
+const GATEWAYS_MAX = 64;
+const LAG_MAX_MS = 60_000;
 
 const ENGINES = Object.keys(PROFILES);
 
@@ -29,6 +32,11 @@ export interface SimulateOptions {
   metricsAgeMs: number;
   /** Besides `pool`. */
   filterConfig: Record<string, unknown>;
+  /** VMs of a gateway, of the rule `warmroute`. */
+  workers: number;
+  gateways: number;
+  /** Undefined: gateways tell each other nothing. */
+  shareLagMs?: number;
   json: boolean;
 }
 
@@ -55,6 +63,13 @@ export function parseOptions(args: string[]): SimulateOptions {
     .option("--seconds <n>", "or, with a rate: for how long they arrive", integer(1, SECONDS_MAX))
     .option("--metrics-age-ms <n>", "age of scraped metrics", integer(0, AGE_MAX_MS), 50)
     .option("--filter-config <json>", "further keys of the filter's configuration", object, {})
+    .option("--workers <n>", "workers of a gateway: VMs of the filter", integer(1, WORKERS_MAX), 1)
+    .option("--gateways <n>", "gateways, each with a rule alone", integer(1, GATEWAYS_MAX), 1)
+    .option(
+      "--share-lag-ms <n>",
+      "they share load and prefixes, so late; absent: nothing",
+      integer(0, LAG_MAX_MS),
+    )
     .option("--json", "one line of JSON for each workload, rate and rule", false)
     .addHelpText("after", `\nWorkloads:\n${workloadLines()}`)
     .configureOutput({ outputError: (text, write) => write(text) })

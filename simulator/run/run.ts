@@ -4,7 +4,8 @@ import { profile } from "../engine/profiles.js";
 import { hashSegments } from "../engine/block-hash.js";
 import type { EngineConfig, EngineOptions } from "../engine/options.js";
 import type { EngineRequest } from "../engine/sequence.js";
-import type { RoutedRequest, Rule, RuleView } from "../rules/rule.js";
+import { spread } from "../rules/gateways.js";
+import type { RoutedRequest, Rule, RuleView, Ticker } from "../rules/rule.js";
 import {
   isStreamed,
   promptTokens,
@@ -40,6 +41,12 @@ export interface RunOptions {
   metricsAgeMs: number;
   /** Of the rule `warmroute`: further keys of its configuration. */
   filterConfig?: Record<string, unknown>;
+  /** Of the rule `warmroute`: VMs of a gateway. 1 when absent. */
+  workers?: number;
+  /** Gateways before the pods, each with a rule of its own. 1 when absent. */
+  gateways?: number;
+  /** How late a gateway knows what another one told; absent: each is alone. */
+  shareLagMs?: number | undefined;
   rule: (view: RuleView) => Rule;
   /** Sees each request that was routed; for tests. */
   onRouted?: (request: RoutedRequest, nowMs: number) => void;
@@ -95,13 +102,16 @@ class Run {
     this.inFlight = this.pods.map(() => 0);
     this.source = traffic.source(seed);
     this.open = options.conversations;
-    this.rule = options.rule(this.view());
+    this.rule = spread(this.view(), options.rule, {
+      gateways: options.gateways ?? 1,
+      shareLagMs: options.shareLagMs ?? null,
+      seed,
+    });
   }
 
   run(): RunResult {
     this.planArrivals();
-    const { tickMs } = this.rule;
-    if (tickMs !== undefined && tickMs > 0) this.tickFrom(0, tickMs);
+    for (const ticker of this.rule.tickers ?? []) this.tickFrom(ticker.firstMs, ticker);
     this.sampleFrom(KV_SAMPLE_MS);
     this.events.run();
     return {
@@ -121,6 +131,9 @@ class Run {
       random: Random.from(seed, RULE),
       metricsAgeMs,
       filterConfig: this.options.filterConfig ?? {},
+      workers: this.options.workers ?? 1,
+      gateway: 0,
+      exchange: null,
       inFlight: (pod) => this.inFlight[pod]!,
       scraped: (pod) => pods[pod]!.metricsAt(events.nowMs - metricsAgeMs),
       adapters: this.options.traffic.adapters ?? [],
@@ -251,10 +264,10 @@ class Run {
     if ("concurrency" in this.options.load) this.startNext(nowMs);
   }
 
-  private tickFrom(atMs: number, periodMs: number): void {
+  private tickFrom(atMs: number, ticker: Ticker): void {
     this.events.add(atMs, (nowMs) => {
-      this.rule.tick!(nowMs);
-      if (this.open > 0) this.tickFrom(nowMs + periodMs, periodMs);
+      ticker.tick(nowMs);
+      if (this.open > 0) this.tickFrom(nowMs + ticker.periodMs, ticker);
     });
   }
 

@@ -32,6 +32,9 @@ export function* simulate(options: SimulateOptions): Generator<Row> {
             seed,
             metricsAgeMs: options.metricsAgeMs,
             filterConfig: options.filterConfig,
+            workers: options.workers,
+            gateways: options.gateways,
+            shareLagMs: options.shareLagMs,
             rule: RULES.get(rule)!,
           });
           all.push(figures);

@@ -17,6 +17,7 @@ const REASON = /^[a-z0-9-]{1,32}$/;
 export interface PodReport {
   number: number;
   inFlight: number | null;
+  unprefilled: number | null;
   backlogTokens: number | null;
   kvTokens: number | null;
 }
@@ -122,6 +123,7 @@ function readPod(value: unknown): PodReport | null {
   return {
     number,
     inFlight: amount(value["inFlight"]),
+    unprefilled: amount(value["unprefilled"]),
     backlogTokens: amount(value["backlogTokens"]),
     kvTokens: amount(value["kvTokens"]),
   };

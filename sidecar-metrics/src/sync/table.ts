@@ -2,12 +2,14 @@
 import { hashWords } from "./fnv.js";
 
 export const HEADER_BYTES = 72;
-export const ROW_BYTES = 112;
+export const ROW_BYTES = 128;
 export const ADDRESS_BYTES_MAX = 47;
 export const MISSING_U32 = 0xffff_ffff;
 const MAGIC = 0x31545257; // "WRT1", little-endian.
 const VERSION = 1;
 const CHECKSUM_FROM = 16;
+/** In a row: where the load of other gateways is. */
+const SHARED_AT = 112;
 const U32 = 2 ** 32;
 
 export const STRATEGIES = ["DEFAULT", "PREFIX_CACHE"] as const;
@@ -41,6 +43,16 @@ export interface TableRow {
   generatedTokens: number | null;
   prefixQueryTokens: number | null;
   prefixHitTokens: number | null;
+}
+
+/** Requests of all other gateways on one pod, added up, as they last told. */
+export interface SharedLoad {
+  inFlight: number;
+  /** Of these, those whose first token has not come. */
+  unprefilled: number;
+  /** Prompt tokens of these that are not prefilled. */
+  backlogTokens: number;
+  kvTokens: number;
 }
 
 /** The bytes of one table, kept from answer to answer: only rows that changed are written again. */
@@ -89,6 +101,17 @@ export class TableBuffer {
     view.setFloat64(at + 56, row.prefixHitTokens ?? NaN, true);
     this.bytes.fill(0, at + 64, at + ROW_BYTES);
     this.bytes.write(row.address, at + 64, ADDRESS_BYTES_MAX, "latin1");
+    this.writeShared(index, null);
+  }
+
+  /** What other gateways have on the pod; null where gateways do not share, as a row begins. */
+  writeShared(index: number, load: SharedLoad | null): void {
+    const { view } = this;
+    const at = HEADER_BYTES + index * ROW_BYTES + SHARED_AT;
+    view.setUint32(at, load === null ? MISSING_U32 : bounded(load.inFlight), true);
+    view.setUint32(at + 4, bounded(load?.unprefilled ?? 0), true);
+    view.setUint32(at + 8, bounded(load?.backlogTokens ?? 0), true);
+    view.setUint32(at + 12, bounded(load?.kvTokens ?? 0), true);
   }
 
   /** `ageMs` since the scrape was sent; null for a pod never scraped. */
@@ -126,6 +149,10 @@ export class TableBuffer {
     this.view = new DataView(memory);
     this.words = new Uint32Array(memory);
   }
+}
+
+function bounded(count: number): number {
+  return Math.min(Math.max(0, count), MISSING_U32 - 1);
 }
 
 function rowFlags({ mayBePicked, prefixCachingOff, isAtAdapterLimit }: TableRow): number {

@@ -60,7 +60,9 @@ test("the report adds up the load and the counters of all VMs", () => {
   const { json } = gateway.report();
   assert.equal(json.vms, 3);
   assert.deepEqual(json.reasons, { "no-prompt": 3, cold: 3 });
-  assert.deepEqual(json.pods, [{ n: 0, inFlight: 3, backlogTokens: 6000, kvTokens: 6900 }]);
+  assert.deepEqual(json.pods, [
+    { n: 0, inFlight: 3, unprefilled: 3, backlogTokens: 6000, kvTokens: 6900 },
+  ]);
   assert.equal(json.promptTokens, 3 * PROMPT_TOKENS);
   for (const { stream } of open) stream.done();
   gateway.advance(60); // The VM that reports sees the others' heads a tick later.

@@ -37,7 +37,7 @@ test("the encoder of these tests writes the fixture", () => {
   // Time and total counters are not encoded here; the filter does not look at them.
   for (const table of [made, wanted]) {
     table.fill(0, 56, 64);
-    for (let row = 72; row < table.length; row += 112) table.fill(0, row + 32, row + 64);
+    for (let row = 72; row < table.length; row += 128) table.fill(0, row + 32, row + 64);
     seal(table);
   }
   assert.deepEqual(made, wanted);
@@ -121,13 +121,13 @@ test("a later version may append fields: header and rows tell where the next one
     const table = gateway.sidecar.table(POOL);
     const rows = encodeTable({ rows: makePods(2), hashKey: null }).subarray(72);
     const wide = [0, 1].map((i) =>
-      Buffer.concat([rows.subarray(i * 112, (i + 1) * 112), Buffer.alloc(8, 0xee)]),
+      Buffer.concat([rows.subarray(i * 128, (i + 1) * 128), Buffer.alloc(8, 0xee)]),
     );
     const longer = Buffer.concat([table.subarray(0, 72), Buffer.alloc(16, 0xdd), ...wide]);
     longer.writeUInt16LE(88, 6);
     longer.writeUInt32LE(longer.length, 8);
     longer.writeUInt32LE(2, 16);
-    longer.writeUInt16LE(120, 20);
+    longer.writeUInt16LE(136, 20);
     gateway.sidecar.respondWith(call, 200, encodeAnswer(seal(longer)));
   };
   gateway.advance(100);

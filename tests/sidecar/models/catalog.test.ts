@@ -194,7 +194,7 @@ test("a row says that its pod has requests for as many adapters as fit", () => {
   const world = new World(2);
   world.hold(1, "a", "b");
   const table = world.pool.encode({ ...HEADER, madeAtUnixMs: 0 }, 0);
-  assert.deepEqual([table[72 + 2], table[72 + 112 + 2]], [1, 5]);
+  assert.deepEqual([table[72 + 2], table[72 + 128 + 2]], [1, 5]);
 });
 
 test("the list: all pods' models, the first pod's of equal ids, and one object per alias", () => {

@@ -72,7 +72,7 @@ test("a section that comes, changes and goes leaves the rows as they were", () =
   const table = new TableBuffer(CONTENT.rows.length);
   const without = Buffer.from(encodeTable(table, null));
   assert.equal(decodeSection(without), null);
-  assert.equal(without.length, 72 + 112 * CONTENT.rows.length);
+  assert.equal(without.length, 72 + 128 * CONTENT.rows.length);
   const small = encodeSection({ ...EMPTY, served: ["m"] }).bytes;
   assert.deepEqual(
     decodeSection(seal(table, small))?.models.map(({ name }) => name),

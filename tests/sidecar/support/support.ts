@@ -148,7 +148,7 @@ export function decodeAnswer(answer: Buffer) {
     hash = ((hash ^ BigInt(table.readUInt32LE(at))) * 16777619n) % 2n ** 32n;
   }
   const rows = Array.from({ length: table.readUInt32LE(16) }, (_, index) => {
-    const row = table.subarray(72 + index * 112, 72 + (index + 1) * 112);
+    const row = table.subarray(72 + index * 128, 72 + (index + 1) * 128);
     return {
       number: row.readUInt16LE(0),
       flags: row[2],

@@ -10,7 +10,7 @@ const GOOD = {
   vms: 2,
   configHash: "5b1e",
   reasons: { prefix: 120, load: 3 },
-  pods: [{ n: 0, inFlight: 2, backlogTokens: 800, kvTokens: 9000 }],
+  pods: [{ n: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000 }],
   decisions: [{ ageMs: 12, n: 0, reason: "prefix", prompt: 1200, cached: 1024, etaMs: 31 }],
   warnings: ["stall-guard"],
   aLaterKey: { x: 1 },
@@ -30,7 +30,7 @@ test("a good report is read; unknown keys are ignored and absent ones unknown", 
     ],
   );
   assert.deepEqual(decoded.report.pods, [
-    { number: 0, inFlight: 2, backlogTokens: 800, kvTokens: 9000 },
+    { number: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000 },
   ]);
   assert.equal(decoded.report.uptimeMs, null);
   assert.equal(decoded.report.decisions[0]?.cachedTokens, 1024);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type SharedLoad,
   TableBuffer,
   type TableHeader,
   type TableRow,
@@ -14,7 +15,7 @@ interface Content {
   incarnation: string;
   sequence: number;
   madeAtUnixMs: number;
-  rows: (TableRow & { ageMs: number | null })[];
+  rows: (TableRow & { ageMs: number | null; shared: SharedLoad | null })[];
 }
 
 const CONTENT = JSON.parse(fixture("table-v1.json").toString()) as Content;
@@ -23,6 +24,7 @@ function encode(table: TableBuffer, rows: Content["rows"]): Buffer {
   rows.forEach((row, index) => {
     table.writeRow(index, row);
     table.writeAge(index, row.ageMs);
+    table.writeShared(index, row.shared);
   });
   table.seal({
     strategy: CONTENT.strategy,
@@ -49,6 +51,20 @@ test("a buffer that held other rows and another key leaves no trace of them", ()
   encode(table, others);
   const bytes = encode(table, CONTENT.rows);
   assert.equal(bytes.toString("hex"), fixture("table-v1.bin").toString("hex"));
+});
+
+test("a row says that gateways do not share until it is told what they do", () => {
+  const table = new TableBuffer(1);
+  const row = CONTENT.rows[0]!;
+  const shared = (): number[] => [0, 4, 8, 12].map((at) => table.bytes.readUInt32LE(72 + 112 + at));
+  table.writeRow(0, row);
+  assert.deepEqual(shared(), [4_294_967_295, 0, 0, 0]);
+  table.writeShared(0, { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 });
+  assert.deepEqual(shared(), [0, 0, 0, 0]);
+  table.writeShared(0, { inFlight: 1e12, unprefilled: -1, backlogTokens: 5, kvTokens: 1e12 });
+  assert.deepEqual(shared(), [4_294_967_294, 0, 5, 4_294_967_294]);
+  table.writeRow(0, row);
+  assert.deepEqual(shared(), [4_294_967_295, 0, 0, 0]);
 });
 
 test("a table without rows and without a key is a header of 72 bytes", () => {

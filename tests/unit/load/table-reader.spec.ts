@@ -39,6 +39,16 @@ function addressOf(endpoint: Endpoint): string {
   return String.UTF8.decodeUnsafe(endpoint.address, endpoint.addressSize);
 }
 
+function shared(endpoint: Endpoint): string {
+  const parts: u32[] = [
+    endpoint.sharedInFlight,
+    endpoint.sharedUnprefilled,
+    endpoint.sharedBacklogTokens,
+    endpoint.sharedKvTokens,
+  ];
+  return parts.join(" ");
+}
+
 function isSound(table: Table): bool {
   return isSoundTable(table.at, table.size);
 }
@@ -98,6 +108,15 @@ describe("the fixture", () => {
     expect(isNaN(last.kvUse)).toBe(true);
   });
 
+  test("has what other gateways share", () => {
+    const bytes = readFixture("table-v1.bin");
+    const reader = new Reader();
+    readTable(bytes.dataStart, NOW_MS, reader.head, reader.endpoints, reader.notes);
+    expect(shared(reader.endpoints.at(0))).toBe("5 2 2400 31000");
+    expect(shared(reader.endpoints.at(7))).toBe("4294967294 4294967294 4294967294 4294967294");
+    expect(shared(reader.endpoints.at(1023))).toBe("0 0 0 0");
+  });
+
   test("is refused with any one byte changed, and cut anywhere", () => {
     const bytes = readFixture("table-v1.bin");
     for (let i = 0; i < bytes.length; i++) {
@@ -107,6 +126,31 @@ describe("the fixture", () => {
       expect(isSoundTable(bytes.dataStart, i)).toBe(false);
     }
     expect(isSoundTable(bytes.dataStart, bytes.length)).toBe(true);
+  });
+});
+
+describe("what other gateways share", () => {
+  test("counts until a table says that they do not, or is of a sidecar that knows none", () => {
+    const row = new Row(2, "a:1");
+    row.sharedInFlight = 7;
+    row.sharedUnprefilled = 6;
+    row.sharedBacklogTokens = 5;
+    row.sharedKvTokens = 4;
+    const unshared = new Row(2, "a:1");
+    unshared.sharedUnprefilled = 6;
+    const reader = new Reader();
+    // Rows of 124 bytes hold a part of it: as good as nothing.
+    const widths: u32[] = [112, 124, 128, 140];
+    const told = ["0 0 0 0", "0 0 0 0", "7 6 5 4", "7 6 5 4"];
+    for (let i = 0; i < widths.length; i++) {
+      const table = new Table([row], 72, widths[i]);
+      expect(isSound(table)).toBe(true);
+      readTable(table.at, NOW_MS, reader.head, reader.endpoints, reader.notes);
+      expect(shared(reader.endpoints.at(2))).toBe(told[i]);
+    }
+    const last = new Table([unshared], 72, 128);
+    readTable(last.at, NOW_MS, reader.head, reader.endpoints, reader.notes);
+    expect(shared(reader.endpoints.at(2))).toBe("0 0 0 0");
   });
 });
 

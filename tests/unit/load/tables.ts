@@ -33,6 +33,11 @@ export class Row {
   promptTokens: f64 = 0;
   generatedTokens: f64 = 0;
   addressSize: i32 = -1;
+  /** What other gateways have there; only in rows that are wide enough. */
+  sharedInFlight: u32 = u32.MAX_VALUE;
+  sharedUnprefilled: u32 = 0;
+  sharedBacklogTokens: u32 = 0;
+  sharedKvTokens: u32 = 0;
 
   constructor(
     readonly number: u32,
@@ -102,6 +107,11 @@ export class Table {
     store<f64>(at, row.generatedTokens, 40);
     store<f64>(at, row.prefixHits, 56);
     memory.copy(at + 64, changetype<usize>(address), min(address.byteLength, 48));
+    if (this.rowBytes < 128) return;
+    store<u32>(at, row.sharedInFlight, 112);
+    store<u32>(at, row.sharedUnprefilled, 116);
+    store<u32>(at, row.sharedBacklogTokens, 120);
+    store<u32>(at, row.sharedKvTokens, 124);
   }
 }
 

@@ -206,6 +206,54 @@ describe("load alone", () => {
   });
 });
 
+describe("what other gateways tell", () => {
+  test("and what a scrape shows beyond ours: the larger counts, not the sum", () => {
+    // 10 others by the scrape, of which so many told of themselves: up to 10 changes nothing.
+    const told: u32[] = [0, 4, 10, 13];
+    const counted: u32[] = [10, 10, 10, 13];
+    for (let i = 0; i < told.length; i++) {
+      const world = new World(2);
+      world.config.slackMs = 0;
+      world.own(0, 2, 0, 0);
+      world.scrape(0, 0, 12, 0);
+      world.share(0, told[i], 0, 0, 0);
+      // The same in flight on the other, all of it ours, breaks the tie by one more or less.
+      world.own(1, 2 + counted[i] + 1, 0, 0);
+      expect(world.pick()).toBe(0);
+      world.own(1, 2 + counted[i] - 1, 0, 0);
+      expect(world.pick()).toBe(1);
+    }
+  });
+
+  test("of their backlog is waited for, and teaches a rate when nothing else is ahead", () => {
+    const world = new World(1);
+    world.own(0, 1, 500, 800);
+    world.share(0, 3, 2, 2000, 0);
+    world.scrape(0, 2, 2, 0.05);
+    world.pick();
+    // 2,500 tokens ahead and 1,000 of ours, at 62 µs; those that wait are in the backlog.
+    expectNear(world.answer.firstDelay, 0.217);
+    expect(world.answer.isClear).toBe(true);
+    world.scrape(0, 3, 4, 0.05);
+    world.pick();
+    // Three more than were told of, of which one waits, with a prompt of the usual 1,000 tokens.
+    expectNear(world.answer.firstDelay, 0.279);
+    expect(world.answer.isClear).toBe(false);
+  });
+
+  test("of their KV tokens takes room on a pod that does not tell its own use", () => {
+    const world = new World(2);
+    world.scrape(0, 0, 0, f32.NaN);
+    world.scrape(1, 0, 0, f32.NaN);
+    world.share(0, 1, 0, 0, 305008);
+    world.share(1, 1, 0, 0, 0);
+    expect(world.pick()).toBe(1);
+    world.share(0, 1, 0, 0, 0);
+    world.share(1, 1, 0, 0, 305008);
+    expect(world.pick()).toBe(0);
+  });
+});
+
 describe("what other gateways send", () => {
   test("counts only beyond what we have there ourselves", () => {
     const world = new World(2);
@@ -395,6 +443,10 @@ function randomWorld(random: Random): World {
     pod.otherUnprefilled = random.below(8);
     pod.otherBacklogTokens = random.below(9000);
     pod.otherKvTokens = random.below(90000);
+    if (random.chance(1, 2)) {
+      const told = random.below(70);
+      world.share(number, told, random.below(9), random.below(9000), random.below(90000));
+    }
     pod.overdueCount = random.chance(1, 8) ? 1 : 0;
     pod.overdueRoutedSumMs = NOW_MS - <f64>random.below(5000);
     pod.progressAtMs = NOW_MS - <f64>random.below(3000);

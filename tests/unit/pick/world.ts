@@ -57,6 +57,15 @@ export class World {
     endpoint.noteInFlight(NOW_MS);
   }
 
+  /** What other gateways told of their load on the pod. */
+  share(number: u32, inFlight: u32, unprefilled: u32, backlogTokens: u32, kvTokens: u32): void {
+    const endpoint = this.at(number);
+    endpoint.sharedInFlight = inFlight;
+    endpoint.sharedUnprefilled = unprefilled;
+    endpoint.sharedBacklogTokens = backlogTokens;
+    endpoint.sharedKvTokens = kvTokens;
+  }
+
   /** The pod holds the first `depth` checkpoints, of 100 tokens each. */
   holds(number: u32, depth: u16): void {
     store<u16>(this.query.depths + ((<usize>number) << 1), depth);
@@ -91,10 +100,14 @@ export class NaiveCost {
     const ours = <f64>(pod.ownInFlight + pod.otherInFlight);
     let foreign = scrapedWaiting + scrapedRunning - <f64>pod.inFlightAt(pod.scrapedAtMs);
     if (!isFresh || foreign < 0) foreign = 0;
+    const told = <f64>pod.sharedInFlight;
     let notOurs = scrapedWaiting - <f64>(pod.ownUnprefilled + pod.otherUnprefilled);
+    notOurs -= <f64>pod.sharedUnprefilled;
     if (notOurs < 0) notOurs = 0;
-    const foreignWaiting = foreign < notOurs ? foreign : notOurs;
-    const n = ours + foreign;
+    // Never the sum of what is scraped and what is told: the larger.
+    const n = foreign > told ? ours + foreign : ours + told;
+    const untold = foreign > told ? foreign - told : 0;
+    const foreignWaiting = untold < notOurs ? untold : notOurs;
 
     const podRate = PRIOR * rates.prefillSecondsPerToken + pod.prefillSeconds;
     const tp = podRate / (PRIOR + pod.prefillTokens);
@@ -102,7 +115,7 @@ export class NaiveCost {
     const asked = <f64>query.maxOutputTokens;
     const output = asked > 0 && asked < mean ? asked : mean;
 
-    let wait = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens) * tp;
+    let wait = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens + pod.sharedBacklogTokens) * tp;
     wait += foreignWaiting * rates.promptTokens * tp;
     wait += this.spaceWait(world, pod, isFresh, n, output);
     if (pod.overdueCount > 0 && query.nowMs - pod.progressAtMs >= 1000) {
@@ -113,7 +126,7 @@ export class NaiveCost {
     const uncached = Math.max(query.promptTokens - world.matched(number), 1);
     const step =
       (config.decodeUsPerSequence + (config.decodeNsPerKvToken * query.promptTokens) / 1000) / 1e6;
-    this.unseen = foreign;
+    this.unseen = untold;
     this.wait = wait;
     this.firstToken = wait + uncached * tp;
     this.cost =
@@ -134,10 +147,10 @@ export class NaiveCost {
     if (pod.capacityTokens == 0 && !knowsUse) return 0;
     let capacity: f64 = pod.capacityTokens;
     if (capacity == 0) capacity = world.config.defaultCapacityTokens;
-    const backlog = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens);
+    const backlog = <f64>(pod.ownBacklogTokens + pod.otherBacklogTokens + pod.sharedBacklogTokens);
     const held = knowsUse
       ? <f64>pod.kvUse * capacity + backlog
-      : <f64>(pod.ownKvTokens + pod.otherKvTokens);
+      : <f64>(pod.ownKvTokens + pod.otherKvTokens + pod.sharedKvTokens);
     const free = held > capacity ? 0 : capacity - held;
     const needed = world.query.promptTokens + output + (n * mean) / 2;
     let busy = n;

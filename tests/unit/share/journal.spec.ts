@@ -3,7 +3,7 @@ import { SEGMENTS_MAX, SEGMENT_BYTES } from "../../../filter/constants";
 import { getShared, resultAt, resultSize } from "../../../filter/host/calls";
 import { CHECKPOINTS_MAX } from "../../../filter/request/prompt-parser";
 import { SEGMENT_HEADER_BYTES } from "../../../filter/share/journal";
-import { insertBytes, readRecords } from "../../../filter/share/record";
+import { insertBytes, isPassedOn, readRecords } from "../../../filter/share/record";
 import { clearHost, sharedCount } from "../fake-host";
 import { Noter, Worker } from "./noter";
 
@@ -46,6 +46,27 @@ describe("a journal", () => {
     worker.journal.publish(5);
     expect(segment(worker, 0)).toBe("insert 3 1 70:64, forget 4 2 1000");
     expect(worker.journal.published).toBe(16 + 24 + 16);
+  });
+
+  test("marks what it passes on for another gateway, and nothing else", () => {
+    const worker = new Worker(5, 99, 0);
+    for (let round = 0; round < 2; round++) {
+      worker.inserts(3, 70);
+      worker.journal.isPassingOn = true;
+      worker.inserts(3, 71);
+      worker.journal.charge(5, 3, 1, 9);
+      worker.journal.isPassingOn = false;
+      worker.journal.forget(5, 4, 2, 1000);
+      worker.journal.publish(5);
+    }
+    const key = worker.keys.segment(5, 0);
+    expect(getShared(key, worker.keys.size)).toBe(true);
+    let marks = "";
+    for (let at = resultAt + SEGMENT_HEADER_BYTES; at < resultAt + resultSize;) {
+      marks += isPassedOn(at) ? "1" : "0";
+      at += load<u16>(at);
+    }
+    expect(marks).toBe("01100110");
   });
 
   test("is told to the sink once, record by record", () => {

@@ -18,6 +18,15 @@ export interface PodRow {
   running?: number | null;
   kvUse?: number | null;
   capacityTokens?: number;
+  /** What other gateways have there; absent: not shared. */
+  shared?: SharedLoad | null | undefined;
+}
+
+export interface SharedLoad {
+  inFlight: number;
+  unprefilled: number;
+  backlogTokens: number;
+  kvTokens: number;
 }
 
 export interface TableSpec {
@@ -33,7 +42,8 @@ export interface TableSpec {
 }
 
 const HEADER_BYTES = 72;
-const ROW_BYTES = 112;
+const ROW_BYTES = 128;
+const NOT_SHARED = { inFlight: MISSING, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
 const STRATEGIES = { DEFAULT: 1, PREFIX_CACHE: 2 } as const;
 
 export function encodeTable(spec: TableSpec): Buffer {
@@ -72,6 +82,10 @@ function encodeRow(row: PodRow, table: Buffer, at: number): void {
   table.writeUInt32LE(row.capacityTokens ?? 0, at + 24);
   for (const counter of [32, 40, 48, 56]) table.writeDoubleLE(NaN, at + counter);
   table.write(row.address, at + 64, "latin1");
+  const { inFlight, unprefilled, backlogTokens, kvTokens } = row.shared ?? NOT_SHARED;
+  [inFlight, unprefilled, backlogTokens, kvTokens].forEach((value, i) => {
+    table.writeUInt32LE(value, at + 112 + 4 * i);
+  });
 }
 
 /** Writes the checksum that fits the table's words. */
@@ -109,7 +123,13 @@ export interface ReportJson {
     tpotMs: number;
   };
   index: { bytes: number; nodes: number; nodesMax: number; evicted: number };
-  pods: { n: number; inFlight: number; backlogTokens: number; kvTokens: number }[];
+  pods: {
+    n: number;
+    inFlight: number;
+    unprefilled: number;
+    backlogTokens: number;
+    kvTokens: number;
+  }[];
   decisions: {
     ageMs: number;
     n: number;
