@@ -1,8 +1,10 @@
 // Options that say what comes, for how long, and to which pods.
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { PROFILES } from "../engine/profiles.js";
 import { TRAFFIC } from "../traffic/index.js";
 import { integer, integers, names, namesHelp, numbers } from "./values.js";
 
+const ENGINES = Object.keys(PROFILES);
 const RATE_MAX = 10_000;
 const COUNT_MAX = 10_000_000;
 const PODS_MAX = 1024;
@@ -16,6 +18,8 @@ export interface TrafficOptions {
   rate?: number[];
   concurrency?: number[];
   pods?: number;
+  /** A name of engine/profiles.ts. */
+  engine?: string;
   seeds: number;
   requests?: number;
   seconds?: number;
@@ -27,6 +31,7 @@ export function addTrafficOptions(command: Command): void {
     .option("--rate <list>", "requests a second, whatever happens", numbers(0.001, RATE_MAX))
     .option("--concurrency <list>", "or: requests in flight all the time", integers(1, COUNT_MAX))
     .option("--pods <n>", "pods; the workload's own number when absent", integer(1, PODS_MAX))
+    .option("--engine <name>", `engine of all pods: ${ENGINES.join(", ")}`, engine)
     .option(
       "--seeds <n>",
       "runs of which the mean is shown, seeds 1 to n",
@@ -54,4 +59,9 @@ export function trafficConflict(options: TrafficOptions): string | null {
 
 function workloadLines(): string {
   return [...TRAFFIC.values()].map(({ name, title }) => `  ${name.padEnd(17)}${title}\n`).join("");
+}
+
+function engine(text: string): string {
+  if (ENGINES.includes(text)) return text;
+  throw new InvalidArgumentError(`There is no "${text}", only: ${ENGINES.join(", ")}.`);
 }

@@ -52,14 +52,16 @@ export class PodPool<T> {
 
   private happen({ pod, kind }: PodEvent, nowMs: number): void {
     const virtualPod = this.pods[pod]!;
+    // A start of a pod that is up is a restart: what it was computing is lost, too.
+    const lost = kind === "drain" || !virtualPod.isUp ? [] : virtualPod.die();
     if (kind === "start") {
       virtualPod.start();
       this.starts[pod]!++;
       this.seeLater(nowMs + READINESS_SEEN_MS, pod, true);
-      return;
+    } else {
+      this.seeLater(nowMs + (kind === "die" ? DEATH_SEEN_MS : READINESS_SEEN_MS), pod, false);
     }
-    this.seeLater(nowMs + (kind === "die" ? DEATH_SEEN_MS : READINESS_SEEN_MS), pod, false);
-    if (kind === "die" && virtualPod.isUp) this.onLost(virtualPod.die(), nowMs);
+    this.onLost(lost, nowMs);
   }
 
   private seeLater(atMs: number, pod: number, isListed: boolean): void {

@@ -1,4 +1,5 @@
 // One run of those that were asked for, named by plain data so that any thread can run it.
+import { profile } from "../engine/profiles.js";
 import type { SimulateOptions } from "../options/index.js";
 import { RULES } from "../rules/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
@@ -26,6 +27,7 @@ function runOptions(options: SimulateOptions, { workload, load, rule, seed }: Ta
     traffic,
     load,
     pods: options.pods ?? traffic.pods,
+    engine: options.engine === undefined ? undefined : profile(options.engine),
     conversations: conversationsOf(traffic, load, options),
     seed,
     metricsAgeMs: options.metricsAgeMs,

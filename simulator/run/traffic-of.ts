@@ -21,7 +21,7 @@ export function workloadsOf(options: SimulateOptions): string[] {
   const { traffic, unknownKeys, longerThan } = traceOf(options);
   const say = (text: string): void => console.error(`${options.trace}: ${text}`);
   if (unknownKeys.length > 0) say(`keys not used: ${unknownKeys.join(", ")}`);
-  const { maxSequenceTokens = Infinity } = profile(traffic.profile);
+  const { maxSequenceTokens = Infinity } = profile(options.engine ?? traffic.profile);
   const tooLong = longerThan(maxSequenceTokens);
   if (tooLong > 0) {
     const limit = `the engine's ${maxSequenceTokens} tokens`;

@@ -58,13 +58,16 @@ class Agents implements TrafficSource {
     const random = Random.from(this.seed, conversation, turn);
     const result = random.integer(RESULT_TOKENS.min, RESULT_TOKENS.max);
     const outputTokens = random.integer(CALL_TOKENS.min, CALL_TOKENS.max);
-    const room = CONTEXT_TOKENS_MAX - promptTokens(last) - last.outputTokens - outputTokens;
+    const used = promptTokens(last) + last.outputTokens + outputTokens;
+    // So that the calls still to come fit, too, each with a result of a token.
+    const reserved = (TURNS - 1 - turn) * (CALL_TOKENS.max + 1);
+    const room = CONTEXT_TOKENS_MAX - used - reserved;
     const request: TrafficRequest = {
       messages: [
         ...last.messages,
         { role: "call", id: last.answerId, tokens: last.outputTokens },
         // Its id is the call's plus 1, by which the body tells which call it belongs to.
-        { role: "tool", id: ownId(conversation, 2 * turn), tokens: clamp(result, 1, room) },
+        { role: "tool", id: ownId(conversation, 2 * turn), tokens: Math.min(result, room) },
       ],
       outputTokens,
       answerId: ownId(conversation, 2 * turn + 1),
@@ -73,8 +76,4 @@ class Agents implements TrafficSource {
     };
     return { delayMs: TOOL_MS.min + random.exponential(TOOL_MS.more), request };
   }
-}
-
-function clamp(value: number, min: number, max: number): number {
-  return Math.max(min, Math.min(value, max));
 }

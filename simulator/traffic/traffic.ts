@@ -56,7 +56,7 @@ export interface PodEvent {
   pod: number;
   /**
    * `drain`: it ends what it has, and wants nothing new. `die`: it is gone, with all it was
-   * computing. `start`: it serves, with an empty cache; a pod whose first event this is was not
+   * computing. `start`: it serves, with an empty cache, and was restarted if it did; a pod whose first event this is was not
    * there before.
    */
   kind: "drain" | "die" | "start";

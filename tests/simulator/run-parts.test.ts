@@ -140,6 +140,7 @@ describe("the command", () => {
     [["--rule", "best"], /--rule.*There is no "best", only: all, random/],
     [["--workload", "x"], /--workload.*There is no "x", only: all, seed-qwq/],
     [["--rate", "0"], /--rate.*"0" must be a number from 0.001 to 10000/],
+    [["--engine", "x"], /--engine.*There is no "x", only: qwq-32b-4xa10-v0, /],
     [["--pods", "0"], /--pods.*"0" must be a whole number from 1 to 1024/],
     [["--seeds", "1.5"], /--seeds.*"1.5" must be a whole number from 1 to 1000/],
     [["--filter-config", "[]"], /--filter-config.*'\[\]'.*must be a JSON object/],

@@ -2,9 +2,11 @@
 import { RULES } from "../../simulator/rules/index.js";
 import { run, type RunOptions, type RunResult } from "../../simulator/run/run.js";
 import { TRAFFIC } from "../../simulator/traffic/index.js";
+import type { Traffic } from "../../simulator/traffic/traffic.js";
 
 export interface ShortRun {
-  workload: string;
+  /** A name, or traffic of the test's own. */
+  workload: string | Traffic;
   rule: string;
   seed?: number;
   conversations: number;
@@ -14,7 +16,7 @@ export interface ShortRun {
 /** A run with everything as the workload has it, but for its length. */
 export function shortRun(options: ShortRun): RunResult {
   const { workload, rule, conversations, onRouted, seed = 1 } = options;
-  const traffic = TRAFFIC.get(workload)!;
+  const traffic = typeof workload === "string" ? TRAFFIC.get(workload)! : workload;
   return run({
     traffic,
     load: traffic.load,
