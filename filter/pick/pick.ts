@@ -40,9 +40,15 @@ export class PickAnswer {
   /** Tokens of the prompt that the first holds, and the most that any holds. */
   matchedTokens: f64 = 0;
   matchedTokensMax: f64 = 0;
-  /** Nothing but our own prompts was ahead on the first: its first byte teaches a rate. */
+  /**
+   * Nothing but a few prompts of ours was ahead on the first, and none of them queued for room: its
+   * first byte teaches a rate of prefill. A queue would teach the pace at which answers end.
+   */
   isClear: bool = false;
 }
+
+/** Two steps of vLLM's default budget: behind more, decode steps in between count as prefill. */
+const CLEAR_TOKENS_MAX: f64 = 16384;
 
 const costs: usize = heap.alloc(ENDPOINTS_MAX * 8);
 const delays: usize = heap.alloc(ENDPOINTS_MAX * 8);
@@ -132,7 +138,8 @@ function weigh(
     );
   }
   store<f64>(delays + ((<usize>number) << 3), wait + own);
-  store<u8>(clear + number, <u8>(unseen == 0 && wait == queue));
+  const isShort = waiting == 0 && endpoint.backlogTokensOfAll <= CLEAR_TOKENS_MAX;
+  store<u8>(clear + number, <u8>(unseen == 0 && wait == queue && isShort));
   return (
     wait +
     pressureDelay(

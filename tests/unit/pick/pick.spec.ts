@@ -225,13 +225,18 @@ describe("what other gateways tell", () => {
     }
   });
 
-  test("of their backlog is waited for, and teaches a rate when nothing else is ahead", () => {
+  test("of their backlog is waited for, and teaches a rate when nothing queues", () => {
     const world = new World(1);
     world.own(0, 1, 500, 800);
     world.share(0, 3, 2, 2000, 0);
     world.scrape(0, 2, 2, 0.05);
     world.pick();
     // 2,500 tokens ahead and 1,000 of ours, at 62 µs; those that wait are in the backlog.
+    expectNear(world.answer.firstDelay, 0.217);
+    // Where requests queue, a first byte would teach the pace of the queue.
+    expect(world.answer.isClear).toBe(false);
+    world.scrape(0, 0, 4, 0.05);
+    world.pick();
     expectNear(world.answer.firstDelay, 0.217);
     expect(world.answer.isClear).toBe(true);
     world.scrape(0, 3, 4, 0.05);
@@ -254,6 +259,17 @@ describe("what other gateways tell", () => {
   });
 });
 
+test("a long backlog teaches no rate: decode steps in between would count as prefill", () => {
+  const world = new World(1);
+  world.own(0, 3, 16384, 0);
+  world.scrape(0, 0, 3, 0.05);
+  world.pick();
+  expect(world.answer.isClear).toBe(true);
+  world.own(0, 3, 16385, 0);
+  world.pick();
+  expect(world.answer.isClear).toBe(false);
+});
+
 describe("what other gateways send", () => {
   test("counts only beyond what we have there ourselves", () => {
     const world = new World(2);
@@ -267,6 +283,9 @@ describe("what other gateways send", () => {
     expect(theirs.unseen).toBe(8);
     expect(world.pick()).toBe(0);
     expectNear(world.answer.firstDelay, 0.062);
+    expect(world.answer.isClear).toBe(false);
+    world.scrape(0, 0, 8, 0.05);
+    world.pick();
     expect(world.answer.isClear).toBe(true);
     world.at(0).mayBePicked = false;
     world.endpoints.listPickable();
