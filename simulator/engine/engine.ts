@@ -82,6 +82,11 @@ export class Engine<T> {
     return promptTokens + outputTokens > this.sequenceTokensMax ? "too-long" : null;
   }
 
+  /** Prompt tokens of the request that the cache holds now; they may be gone when it is admitted. */
+  cachedTokens(request: EngineRequest<T>): number {
+    return this.kv.cachedBlocks(new Sequence(request, 0)) * this.options.blockTokens;
+  }
+
   /** Queues a request; throws when `refusal` is not null. */
   submit(request: EngineRequest<T>, nowMs: number): Sequence<T> {
     const refusal = this.refusal(request.promptTokens, request.outputTokens);

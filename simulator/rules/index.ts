@@ -5,6 +5,8 @@ import { leastInFlight } from "./least-in-flight.js";
 import { leastRequest } from "./least-request.js";
 import { llmdGuide } from "./llmd-guide.js";
 import { marginalDelay } from "./marginal-delay.js";
+import { oracle } from "./oracle.js";
+import { ownDelayTrueCache } from "./own-delay-true-cache.js";
 import { randomRule } from "./random.js";
 import { roundRobin } from "./round-robin.js";
 import type { Rule, RuleView } from "./rule.js";
@@ -23,6 +25,8 @@ export const RULES: ReadonlyMap<string, (view: RuleView) => Rule> = new Map([
   ["llmd-guide", llmdGuide],
   ["chwbl", chwbl],
   ["sglang", sglang],
+  ["own-delay-true-cache", ownDelayTrueCache],
+  ["oracle", oracle],
   ["marginal-delay", marginalDelay],
   ["warmroute", warmroute],
 ]);

@@ -4,6 +4,7 @@ import type { Random } from "../workloads/random.js";
 import type { PodMetrics } from "../run/virtual-pod.js";
 import type { TrafficRequest } from "../traffic/traffic.js";
 import type { Exchange } from "./exchange.js";
+import type { PodTruth } from "./truth.js";
 
 /** The pods as one gateway sees them. */
 export interface RuleView {
@@ -35,6 +36,8 @@ export interface RuleView {
   mayBePicked(pod: number): boolean;
   /** Another number means that the pod has started anew, with an empty cache. */
   epochOf(pod: number): number;
+  /** What no gateway knows: only for rules that are limits, not peers. */
+  truthOf(pod: number): PodTruth;
 }
 
 /** A request as a rule meets it. */

@@ -11,7 +11,10 @@ export interface Flight extends RoutedRequest {
   firstTokenMs: number;
 }
 
-export function engineRequest(flight: Flight, engine: EngineOptions): EngineRequest<Flight> {
+export function engineRequest<T extends RoutedRequest>(
+  flight: T,
+  engine: EngineOptions,
+): EngineRequest<T> {
   const { promptTokens, traffic } = flight;
   const { outputTokens, adapter } = traffic;
   return {

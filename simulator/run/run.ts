@@ -3,6 +3,7 @@ import type { StepOutcome } from "../engine/engine.js";
 import { profile } from "../engine/profiles.js";
 import type { EngineConfig } from "../engine/options.js";
 import { spread } from "../rules/gateways.js";
+import { truthOf } from "../rules/truth.js";
 import type { RoutedRequest, Rule, RuleView, Ticker } from "../rules/rule.js";
 import {
   isStreamed,
@@ -144,6 +145,7 @@ class Run {
       engineOf: (pod) => pods[pod]!.engine.options,
       mayBePicked: (pod) => pool.mayBePicked(pod),
       epochOf: (pod) => pool.epochOf(pod),
+      truthOf: (pod) => truthOf(pods[pod]!.engine),
     };
   }
 
