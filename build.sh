@@ -18,6 +18,8 @@ usage: ./build.sh VERB [ARGS...]
   simulate [ARGS...]
                    routing rules, the filter among them, on modelled pods in virtual time;
                    "simulate --help" lists workloads, rules and options
+  trace LOG... [ARGS...]
+                   a trace for "simulate --trace" from Envoy's access logs, on stdout
   bench [NAME [ARGS...]]
                    benchmarks: discovery, envoy, prefix-index, soak, standalone (default: all);
                    "bench envoy --help" lists the options of that one
@@ -98,6 +100,11 @@ verb_simulate() {
   exec node build/js/simulator/main.js "$@"
 }
 
+verb_trace() {
+  verb_build
+  exec node build/js/scripts/warmroute.js trace "$@"
+}
+
 verb_bench() {
   verb_build
   case ${1:-} in
@@ -121,7 +128,7 @@ verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
   help | -h | --help) usage ;;
-  setup | build | check | test | demo | simulate | bench | image)
+  setup | build | check | test | demo | simulate | trace | bench | image)
     mkdir -p build/stamps
     need_node
     "verb_$verb" "$@"

@@ -196,13 +196,14 @@ function learn(stream: Stream, pool: Pool, atMs: f64): void {
   // The first events of a response are not its first tokens.
   const isTokenStream = stream.kind != RequestKind.Responses;
   const isCounted = stream.prompt.promptTokens > 0;
+  const isSameCache = stream.hold.isSameCache(pool.endpoints);
   if (usage.promptTokens > 0 && !isCounted) {
     rates.learnBytes(<f64>stream.prompt.promptBytes, <f64>usage.promptTokens);
   }
   const outputTokens = usage.outputTokens >= 0 ? <f64>usage.outputTokens : <f64>usage.events;
   if (stream.kind != RequestKind.Embeddings && outputTokens > 0) {
     rates.learnOutput(outputTokens);
-    pool.charge(number, <u32>Math.min(outputTokens, 1e6), atMs);
+    if (isSameCache) pool.charge(number, <u32>Math.min(outputTokens, 1e6), atMs);
   }
   const matched = <i32>stream.matchedTokens;
   const cached = usage.cachedTokens;
@@ -217,6 +218,7 @@ function learn(stream: Stream, pool: Pool, atMs: f64): void {
   if (stream.answerIsEvents && stream.hasFirstByte && isTokenStream) {
     rates.learnDecode((atMs - stream.firstByteMs) * 1e-3, outputTokens);
   }
+  if (!isSameCache) return;
   // Counted whether it was predicted or not: it also clears a pod that was taken to cache nothing.
   if (cached > 0) endpoint.confirmedHits += 1;
   if (stream.hasPrediction && cached >= 0) confirm(stream, pool, matched, cached);

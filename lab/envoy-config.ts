@@ -53,6 +53,8 @@ export interface ListenerOptions {
   /** Let WebSocket upgrades through. */
   upgrades?: boolean;
   bufferBytesMax?: number;
+  /** As in Envoy's configuration. */
+  accessLog?: object[];
 }
 
 export interface PodsOptions {
@@ -89,6 +91,7 @@ export function httpListener(options: ListenerOptions): Listener {
     // HTTP/2 is seen by its preface, so one port serves both versions in plain text.
     codec_type: "AUTO",
     stream_idle_timeout: "0s",
+    ...(options.accessLog === undefined ? {} : { access_log: options.accessLog }),
     http2_protocol_options: {
       initial_stream_window_size: bufferBytesMax,
       initial_connection_window_size: bufferBytesMax,

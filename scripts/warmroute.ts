@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { projectPath } from "./config/project.js";
 import { validateFiles } from "./config/validate.js";
+import { simulateCommand } from "../simulator/command.js";
 import { addMigrate } from "./migrate/command.js";
+import { addTrace } from "../simulator/traces/command.js";
 
 const program = new Command("warmroute")
   .description("Sends each LLM request to the vLLM pod that will answer it first")
@@ -31,6 +33,8 @@ program
   });
 
 addMigrate(program);
+addTrace(program);
+program.addCommand(simulateCommand("simulate"));
 
 function readVersion(): string {
   const { version } = JSON.parse(readFileSync(projectPath("package.json"), "utf8")) as {

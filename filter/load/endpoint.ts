@@ -24,6 +24,8 @@ export class Endpoint {
   isAtAdapterLimit: bool;
   addressSize: u8;
   epoch: u32;
+  /** Grows whenever the row's cache is another one: another pod, or one that has started anew. */
+  life: u32;
   waiting: u32;
   running: u32;
   kvUse: f32;

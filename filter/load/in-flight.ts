@@ -15,6 +15,7 @@ export class Hold {
   endpoint: u16;
   backlogTokens: u32;
   kvTokens: u32;
+  private life: u32;
 
   // @ts-ignore: decorator
   @inline
@@ -28,6 +29,12 @@ export class Hold {
     return this.state != Held.Nothing;
   }
 
+  /** The pod still has the cache that it had when the request was routed there. */
+  isSameCache(endpoints: Endpoints): bool {
+    const endpoint = endpoints.at(this.endpoint);
+    return endpoint.isListed && endpoint.life == this.life;
+  }
+
   take(endpoints: Endpoints, number: u32, backlogTokens: u32, kvTokens: u32): void {
     this.giveBack(endpoints);
     this.endpoint = <u16>number;
@@ -35,6 +42,7 @@ export class Hold {
     this.kvTokens = kvTokens;
     this.state = Held.Unprefilled;
     const endpoint = endpoints.at(number);
+    this.life = endpoint.life;
     endpoint.ownInFlight += 1;
     endpoint.ownUnprefilled += 1;
     endpoint.ownBacklogTokens += backlogTokens;

@@ -121,6 +121,7 @@ function readRow(
   noteProgress(row, receivedAtMs, endpoint, isSamePod && isSameEpoch);
   if (!isSameCache) {
     if (endpoint.wasListed) listener.onCacheLost(number);
+    endpoint.life += 1;
     endpoint.predictedHits = 0;
     endpoint.confirmedHits = 0;
   }

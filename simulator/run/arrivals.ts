@@ -19,6 +19,10 @@ export function* arrivals(
     for (let i = 0; i < first; i++) yield i * START_GAP_MS;
     return;
   }
+  if ("speed" in load) {
+    for (let i = 0; i < conversations; i++) yield traffic.arrivalsMs![i]! / load.speed;
+    return;
+  }
   const random = Random.from(seed, ARRIVALS);
   const gapMsMean = (1000 * traffic.turns) / load.ratePerS;
   const { rateFactor } = traffic;

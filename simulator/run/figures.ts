@@ -1,8 +1,15 @@
-// Collects what became of the requests of a run, and sums it up.
+// The figures of a run, and their mean over several runs.
+
+/** A distribution of times in ms. */
+export interface Quantiles {
+  mean: number;
+  p50: number;
+  p99: number;
+}
 
 /** The figures of one run, or the mean of several. */
 export interface Figures {
-  ttftMs: { mean: number; p50: number; p90: number; p99: number };
+  ttftMs: Quantiles & { p90: number };
   /** Mean time between two tokens of an answer. */
   tpotMs: number;
   /** Mean time from arrival to the last token. */
@@ -15,91 +22,44 @@ export interface Figures {
   kvUseSd: number;
   /** Requests that got no answer. */
   errors: number;
-}
-
-/** When things happened to a request, in virtual ms. */
-export interface Times {
-  arrivalMs: number;
-  firstTokenMs: number;
-  endMs: number;
-}
-
-export class Collector {
-  private readonly ttftMs: number[] = [];
-  private tpotMsSum = 0;
-  private e2eMsSum = 0;
-  private outputTokens = 0;
-  private promptTokens = 0;
-  private cachedTokens = 0;
-  private endMs = 0;
-  private kvUseSdSum = 0;
-  private kvUseSamples = 0;
-  private errors = 0;
-
-  finished(
-    times: Times,
-    tokens: { promptTokens: number; cachedTokens: number; outputTokens: number },
-  ): void {
-    const { arrivalMs, firstTokenMs, endMs } = times;
-    this.ttftMs.push(firstTokenMs - arrivalMs);
-    this.tpotMsSum += (endMs - firstTokenMs) / Math.max(1, tokens.outputTokens - 1);
-    this.e2eMsSum += endMs - arrivalMs;
-    this.outputTokens += tokens.outputTokens;
-    this.promptTokens += tokens.promptTokens;
-    this.cachedTokens += tokens.cachedTokens;
-    this.endMs = Math.max(this.endMs, endMs);
-  }
-
-  refused(): void {
-    this.errors++;
-  }
-
-  /** KV use of each pod at one moment, 0 to 1. */
-  sampleKvUse(uses: readonly number[]): void {
-    const mean = uses.reduce((sum, use) => sum + use, 0) / uses.length;
-    const variance = uses.reduce((sum, use) => sum + (use - mean) ** 2, 0) / uses.length;
-    this.kvUseSdSum += Math.sqrt(variance);
-    this.kvUseSamples++;
-  }
-
-  figures(): Figures {
-    const { ttftMs } = this;
-    const count = Math.max(1, ttftMs.length);
-    ttftMs.sort((a, b) => a - b);
-    const quantile = (share: number): number => ttftMs[Math.floor(ttftMs.length * share)] ?? 0;
-    return {
-      ttftMs: {
-        mean: ttftMs.reduce((sum, one) => sum + one, 0) / count,
-        p50: quantile(0.5),
-        p90: quantile(0.9),
-        p99: quantile(0.99),
-      },
-      tpotMs: this.tpotMsSum / count,
-      e2eS: this.e2eMsSum / count / 1000,
-      tokensPerS: this.endMs > 0 ? this.outputTokens / (this.endMs / 1000) : 0,
-      cachedShare: this.cachedTokens / Math.max(1, this.promptTokens),
-      kvUseSd: this.kvUseSdSum / Math.max(1, this.kvUseSamples),
-      errors: this.errors,
-    };
-  }
+  /**
+   * TTFT without the start: without the first requests of a closed loop, as many as are in flight,
+   * which come all at once; without what came in an open loop's first minute. Null: that is all.
+   */
+  steadyMs: Quantiles | null;
+  /** Over the requests: the mean time between two tokens of one. Mean of it is `tpotMs`. */
+  tpotQuantilesMs: Quantiles;
+  /** Over the tokens: the time since the token before in its answer; quantiles to 0.5 %. */
+  itlMs: Quantiles;
+  e2eQuantilesMs: Quantiles;
+  /** Requests that were answered. */
+  answers: number;
+  /** From the start to the last token. */
+  durationS: number;
+  inputTokens: number;
+  outputTokens: number;
+  requestsPerS: number;
+  inputTokensPerS: number;
+  /** Most tokens that all pods together made in one second. */
+  peakTokensPerS: number;
 }
 
 /** The mean of several runs; errors are added up. */
 export function meanFigures(all: readonly Figures[]): Figures {
-  const mean = (of: (figures: Figures) => number): number =>
-    all.reduce((sum, figures) => sum + of(figures), 0) / all.length;
-  return {
-    ttftMs: {
-      mean: mean(({ ttftMs }) => ttftMs.mean),
-      p50: mean(({ ttftMs }) => ttftMs.p50),
-      p90: mean(({ ttftMs }) => ttftMs.p90),
-      p99: mean(({ ttftMs }) => ttftMs.p99),
-    },
-    tpotMs: mean(({ tpotMs }) => tpotMs),
-    e2eS: mean(({ e2eS }) => e2eS),
-    tokensPerS: mean(({ tokensPerS }) => tokensPerS),
-    cachedShare: mean(({ cachedShare }) => cachedShare),
-    kvUseSd: mean(({ kvUseSd }) => kvUseSd),
-    errors: all.reduce((sum, { errors }) => sum + errors, 0),
-  };
+  const mean = meanOf(all) as unknown as Figures;
+  return { ...mean, errors: all.reduce((sum, { errors }) => sum + errors, 0) };
+}
+
+type Tree = number | { [key: string]: Tree | null };
+
+/** Field by field; null where any of them is null. */
+function meanOf(all: readonly unknown[]): Tree | null {
+  if (all.some((one) => one === null)) return null;
+  if (typeof all[0] === "number") {
+    return (all as number[]).reduce((sum, one) => sum + one, 0) / all.length;
+  }
+  const trees = all as Record<string, unknown>[];
+  return Object.fromEntries(
+    Object.keys(trees[0]!).map((key) => [key, meanOf(trees.map((tree) => tree[key]))]),
+  );
 }

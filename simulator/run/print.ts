@@ -1,28 +1,7 @@
-// Prints rows: JSON lines for programs, a table of 80 columns for people.
+// Prints rows as tables of at most 80 columns, for people.
 import type { Load } from "../traffic/traffic.js";
+import type { Interval } from "./intervals.js";
 import type { Row } from "./simulate.js";
-
-/** `rate` is requests a second; a closed loop has `concurrency` in its place. */
-export function jsonLine({ workload, load, rule, figures }: Row): string {
-  const { ttftMs } = figures;
-  const rounded = {
-    ttftMs: {
-      mean: round(ttftMs.mean, 1),
-      p50: round(ttftMs.p50, 1),
-      p90: round(ttftMs.p90, 1),
-      p99: round(ttftMs.p99, 1),
-    },
-    tpotMs: round(figures.tpotMs, 2),
-    e2eS: round(figures.e2eS, 3),
-    tokensPerS: round(figures.tokensPerS, 1),
-    cachedShare: round(figures.cachedShare, 4),
-    kvUseSd: round(figures.kvUseSd, 4),
-    errors: figures.errors,
-  };
-  const at =
-    "ratePerS" in load ? { rate: load.ratePerS } : { rate: null, concurrency: load.concurrency };
-  return JSON.stringify({ workload, ...at, rule, ...rounded });
-}
 
 const COLUMNS = [
   ["rule", 15],
@@ -59,13 +38,41 @@ export function tableRow({ rule, figures }: Row): string {
     String(figures.errors),
   ];
   const padded = cells.map((cell, index) => cell.padStart(COLUMNS[index + 1]![1]));
-  return rule.padEnd(COLUMNS[0][1]) + padded.join("");
+  return padRule(rule) + padded.join("");
+}
+
+const DIFFERENCE_WIDTH = 32;
+
+/** How the rules of one workload and load differ from the baseline; null: there is nothing. */
+export function comparisonTable(rows: readonly Row[]): string | null {
+  const compared = rows.filter(({ against }) => against !== null);
+  if (compared.length === 0) return null;
+  const { against, runs } = compared[0]!;
+  const head = `against ${against!.rule}, ${runs.length} seeds, 95 % interval: TTFT in ms`;
+  const names = ["mean", "p99"].map((name) => name.padStart(DIFFERENCE_WIDTH));
+  const lines = compared.map(({ rule, against }) => {
+    const cells = [against!.ttftMeanMs, against!.ttftP99Ms].map((one) => intervalText(one));
+    return padRule(rule) + cells.map((cell) => cell.padStart(DIFFERENCE_WIDTH)).join("");
+  });
+  return [head, padRule("rule") + names.join(""), ...lines].join("\n");
+}
+
+/** As in "+12 (+3 to +21)". */
+export function intervalText({ difference, low, high }: Interval): string {
+  const digits = Math.abs(difference) < 10 ? 1 : 0;
+  const signed = (value: number): string => {
+    // Rounded, so that a difference of nothing has no sign.
+    const rounded = Number(value.toFixed(digits)) || 0;
+    return `${rounded > 0 ? "+" : ""}${rounded.toFixed(digits)}`;
+  };
+  return `${signed(difference)} (${signed(low)} to ${signed(high)})`;
 }
 
 export function loadText(load: Load): string {
+  if ("speed" in load) return `${load.speed} x as fast`;
   return "ratePerS" in load ? `${load.ratePerS}/s` : `${load.concurrency} in flight`;
 }
 
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
+function padRule(rule: string): string {
+  return rule.padEnd(COLUMNS[0][1] - 1) + " ";
 }

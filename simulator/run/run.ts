@@ -1,9 +1,7 @@
 // One run in virtual time: traffic arrives, a rule picks pods, their engines answer.
 import type { StepOutcome } from "../engine/engine.js";
 import { profile } from "../engine/profiles.js";
-import { hashSegments } from "../engine/block-hash.js";
-import type { EngineConfig, EngineOptions } from "../engine/options.js";
-import type { EngineRequest } from "../engine/sequence.js";
+import type { EngineConfig } from "../engine/options.js";
 import { spread } from "../rules/gateways.js";
 import type { RoutedRequest, Rule, RuleView, Ticker } from "../rules/rule.js";
 import {
@@ -17,9 +15,12 @@ import {
 } from "../traffic/traffic.js";
 import { Random } from "../workloads/random.js";
 import { arrivals } from "./arrivals.js";
+import { Collector } from "./collector.js";
+import { engineRequest, type Flight } from "./flight.js";
 import { EventQueue } from "./event-queue.js";
-import { Collector, type Figures } from "./figures.js";
+import type { Figures } from "./figures.js";
 import { PodPool } from "./pod-pool.js";
+import { Recorder, type PodSample, type Recording } from "./recorder.js";
 import { VirtualPod } from "./virtual-pod.js";
 
 const KV_SAMPLE_MS = 1000;
@@ -48,6 +49,10 @@ export interface RunOptions {
   /** How late a gateway knows what another one told; absent: each is alone. */
   shareLagMs?: number | undefined;
   rule: (view: RuleView) => Rule;
+  /** Whether the run is recorded over time, for a report. */
+  isRecorded?: boolean;
+  /** Told now and then which share of the conversations has ended. */
+  onProgress?: (share: number) => void;
   /** Sees each request that was routed; for tests. */
   onRouted?: (request: RoutedRequest, nowMs: number) => void;
 }
@@ -58,12 +63,7 @@ export interface RunResult {
   requests: number;
   /** Requests that were still in flight when nothing was left to happen: 0, or there is a bug. */
   inFlightAtEnd: number;
-}
-
-/** A request on its way. */
-interface Flight extends RoutedRequest {
-  arrivalMs: number;
-  firstTokenMs: number;
+  recording: Recording | null;
 }
 
 /** Runs it to the end of the last answer. */
@@ -79,7 +79,8 @@ class Run {
   private readonly inFlight: number[];
   private readonly source: TrafficSource;
   private readonly rule: Rule;
-  private readonly collector = new Collector();
+  private readonly collector: Collector;
+  private readonly recorder: Recorder | null;
   private arrived = 0;
   private started = 0;
   /** Conversations that have begun or will, and have not ended. */
@@ -87,6 +88,8 @@ class Run {
 
   constructor(private readonly options: RunOptions) {
     const { traffic, seed } = options;
+    this.collector = new Collector(options.load);
+    this.recorder = options.isRecorded ? new Recorder() : null;
     const base = options.engine ?? profile(traffic.profile);
     this.pods = Array.from({ length: options.pods }, (_, pod) => {
       const config = traffic.engineOf?.(base, pod) ?? base;
@@ -115,6 +118,7 @@ class Run {
     this.sampleFrom(KV_SAMPLE_MS);
     this.events.run();
     return {
+      recording: this.recorder?.recording(this.collector.sortedTtftMs()) ?? null,
       figures: this.collector.figures(),
       requests: this.arrived,
       inFlightAtEnd: this.inFlight.reduce((sum, count) => sum + count, 0),
@@ -145,9 +149,17 @@ class Run {
 
   private planArrivals(): void {
     const { load, conversations, seed, traffic } = this.options;
-    for (const atMs of arrivals(traffic, load, conversations, seed)) {
-      this.events.add(atMs, (nowMs) => this.startNext(nowMs));
-    }
+    this.planNext(arrivals(traffic, load, conversations, seed));
+  }
+
+  /** One after the other: a trace may hold millions. */
+  private planNext(times: Iterator<number>): void {
+    const next = times.next();
+    if (next.done) return;
+    this.events.add(next.value, (nowMs) => {
+      this.planNext(times);
+      this.startNext(nowMs);
+    });
   }
 
   private startNext(nowMs: number): void {
@@ -166,7 +178,11 @@ class Run {
       arrivalMs: nowMs,
       firstTokenMs: -1,
     };
-    const picked = this.rule.pick(flight, nowMs);
+    // No rule is asked where no pod would take the prompt: the error comes at once, from any.
+    const isTaken = this.pods.some(
+      ({ engine }) => engine.refusal(flight.promptTokens, traffic.outputTokens) === null,
+    );
+    const picked = isTaken ? this.rule.pick(flight, nowMs) : -1;
     // A rule that names no pod: the client gets an error.
     if (!this.pods[picked]) return this.refuse(flight, nowMs);
     this.routeTo(flight, picked);
@@ -232,21 +248,23 @@ class Run {
   }
 
   private onStep(outcome: StepOutcome<Flight>, endMs: number): void {
+    this.collector.stepEnded(outcome, endMs);
     for (const { owner, cachedTokens } of outcome.first) {
       owner.firstTokenMs = endMs;
       owner.cachedTokens = Math.max(0, cachedTokens);
+      this.recorder?.prefilled(owner.promptTokens, owner.cachedTokens);
       if (isStreamed(owner.traffic)) this.rule.onFirstToken?.(owner, endMs);
     }
     for (const { owner } of outcome.finished) this.finish(owner, endMs);
   }
 
   private finish(flight: Flight, endMs: number): void {
-    const { arrivalMs, firstTokenMs, cachedTokens, traffic } = flight;
+    const { number, arrivalMs, firstTokenMs, cachedTokens, traffic } = flight;
     if (!isStreamed(traffic)) this.rule.onFirstToken?.(flight, endMs);
     this.rule.onFinish?.(flight, endMs);
     const { outputTokens } = traffic;
     this.collector.finished(
-      { arrivalMs, firstTokenMs, endMs },
+      { number, arrivalMs, firstTokenMs, endMs },
       { promptTokens: flight.promptTokens, cachedTokens, outputTokens },
     );
     this.end(flight, endMs, this.source.next(traffic));
@@ -274,39 +292,20 @@ class Run {
   private sampleFrom(atMs: number): void {
     this.events.add(atMs, (nowMs) => {
       this.collector.sampleKvUse(this.pool.kvUses());
+      this.recorder?.sample(nowMs, this.podSamples());
+      this.options.onProgress?.(1 - this.open / this.options.conversations);
       if (this.open > 0) this.sampleFrom(nowMs + KV_SAMPLE_MS);
     });
+  }
+
+  /** Pods that are down leave a gap. */
+  private podSamples(): PodSample[] {
+    return this.pods.flatMap(({ isUp, address, engine }, pod) =>
+      isUp ? [{ name: address, kvUse: engine.stats().kvUse, inFlight: this.inFlight[pod]! }] : [],
+    );
   }
 }
 
 function addressOf(pod: number): string {
   return `10.0.${pod >> 8}.${pod & 255}:8000`;
-}
-
-function engineRequest(flight: Flight, engine: EngineOptions): EngineRequest<Flight> {
-  const { promptTokens, traffic } = flight;
-  const { outputTokens, adapter } = traffic;
-  return {
-    id: String(flight.number),
-    promptTokens,
-    outputTokens,
-    blockHashes: engine.prefixCaching ? blockHashes(traffic, engine.blockTokens) : [],
-    ...(adapter === undefined ? {} : { adapter }),
-    owner: flight,
-  };
-}
-
-function blockHashes(traffic: TrafficRequest, blockTokens: number): number[] {
-  const { messages, answerId, outputTokens, adapter } = traffic;
-  const answer = answerId > 0 ? [{ id: answerId, tokens: outputTokens }] : [];
-  return hashSegments([...messages, ...answer], blockTokens, adapterSalt(adapter));
-}
-
-/** Adapters share no KV, neither with each other nor with the model alone: FNV-1a of the name. */
-function adapterSalt(adapter: string | undefined): number {
-  let hash = 0;
-  for (const char of adapter ?? "") {
-    hash = Math.imul((hash || 0x811c9dc5) ^ char.charCodeAt(0), 0x01000193) >>> 0;
-  }
-  return hash;
 }

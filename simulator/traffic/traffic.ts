@@ -44,8 +44,11 @@ export interface TrafficSource {
   next(request: TrafficRequest): FollowUp | null;
 }
 
-/** How requests come: so many a second whatever happens, or so many in flight all the time. */
-export type Load = { ratePerS: number } | { concurrency: number };
+/**
+ * How requests come: so many a second whatever happens, so many in flight all the time, or at the
+ * times of a trace, replayed so many times as fast.
+ */
+export type Load = { ratePerS: number } | { concurrency: number } | { speed: number };
 
 /** Something that happens to a pod. */
 export interface PodEvent {
@@ -67,6 +70,8 @@ export interface Traffic {
   profile: string;
   pods: number;
   load: Load;
+  /** Of a trace: when each conversation begins, in ms from the start, in order. */
+  arrivalsMs?: readonly number[];
   /** Of an open loop, unless the caller says how many requests. */
   seconds: number;
   /** Of a closed loop, unless the caller says otherwise. */

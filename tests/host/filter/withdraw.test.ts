@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
-import { completion, EVENTS_HEADER, prompt } from "./support/messages.js";
+import { completion, eventText, EVENTS_HEADER, prompt } from "./support/messages.js";
 import { textOf } from "./support/random.js";
 
 const GRID_TOKENS = 64;
@@ -65,3 +65,27 @@ test("the events that announce a response are not its first token", () => {
   stream.done();
   assert.equal(gateway.inFlight, 0);
 });
+
+const ENDINGS: Record<string, (gateway: Gateway) => unknown> = {
+  "left the table": (gateway) => gateway.pods.splice(0, 1),
+  "has lost its cache": (gateway) => (gateway.pods[0]!.epoch = 2),
+  "gave its number to another pod": (gateway) =>
+    (gateway.pods[0] = { number: 0, address: "10.0.0.9:8000", epoch: 2 }),
+};
+for (const [what, change] of Object.entries(ENDINGS)) {
+  test(`an answer of a pod that ${what} meanwhile fills no cache, in no VM`, () => {
+    const gateway = new Gateway({ vms: 2, pods: 1 });
+    for (const vm of [0, 1]) gateway.send({ method: "GET", path: "/" }, {}, { vm });
+    gateway.advance(20);
+    const { stream } = gateway.send(prompt(1), null);
+    stream.upstreamAddress = gateway.pods[0]!.address;
+    stream.responseHeaders([[":status", "200"], EVENTS_HEADER]);
+    change(gateway);
+    gateway.advance(100);
+    assert.equal(gateway.report().json.index.nodes, 0);
+    stream.responseBody(eventText({ prompt: 2000, output: 50 }), true);
+    stream.done();
+    gateway.advance(100);
+    assert.equal(gateway.report().json.index.nodes, 0);
+  });
+}

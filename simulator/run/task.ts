@@ -1,0 +1,49 @@
+// One run of those that were asked for, named by plain data so that any thread can run it.
+import { profile } from "../engine/profiles.js";
+import type { SimulateOptions } from "../options/index.js";
+import { RULES } from "../rules/index.js";
+import type { Load, Traffic } from "../traffic/traffic.js";
+import { trafficOf } from "./traffic-of.js";
+import { run, type RunOptions, type RunResult } from "./run.js";
+
+export interface Task {
+  workload: string;
+  load: Load;
+  rule: string;
+  seed: number;
+}
+
+export function runTask(
+  options: SimulateOptions,
+  task: Task,
+  onProgress: (share: number) => void,
+): RunResult {
+  return run({ ...runOptions(options, task), onProgress });
+}
+
+function runOptions(options: SimulateOptions, { workload, load, rule, seed }: Task): RunOptions {
+  const traffic = trafficOf(options, workload);
+  return {
+    traffic,
+    load,
+    pods: options.pods ?? traffic.pods,
+    engine: options.engine === undefined ? undefined : profile(options.engine),
+    conversations: conversationsOf(traffic, load, options),
+    seed,
+    metricsAgeMs: options.metricsAgeMs,
+    filterConfig: options.filterConfig,
+    workers: options.workers,
+    gateways: options.gateways,
+    shareLagMs: options.shareLagMs,
+    rule: RULES.get(rule)!,
+    isRecorded: options.report !== undefined,
+  };
+}
+
+/** Conversations are whole: the number of requests is rounded up to their turns. */
+function conversationsOf(traffic: Traffic, load: Load, options: SimulateOptions): number {
+  if (traffic.arrivalsMs) return Math.min(options.requests ?? Infinity, traffic.requests);
+  const seconds = options.seconds ?? traffic.seconds;
+  const usual = "ratePerS" in load ? Math.max(1, load.ratePerS * seconds) : traffic.requests;
+  return Math.ceil((options.requests ?? Math.round(usual)) / traffic.turns);
+}

@@ -1,0 +1,146 @@
+// The prefix index once more, as plainly as can be: one Map for each pod, in the order of use.
+
+/** One thing that a pod holds: a checkpoint under its name, or an answer. */
+export interface Held {
+  tokens: number;
+  /** When it was last used, in the filter's steps of 16 ms; never 0. */
+  touchedAt: number;
+}
+
+/** A checkpoint of a prompt, by the name of all that comes before it. */
+export interface ChainLink {
+  key: string;
+  /** Tokens from the start of the prompt. */
+  tokenEnd: number;
+}
+
+/** Begins the names of answers, which no prompt can match. */
+export const ANSWER = "answer ";
+
+interface PodContent {
+  /** Oldest first. */
+  held: Map<string, Held>;
+  tokens: number;
+  capacityTokens: number;
+}
+
+/**
+ * Exact LRU for each pod, bounded by its tokens; all pods together are bounded by `nodesMax`, and
+ * where that is reached the pod with the most entries loses its oldest.
+ */
+export class ReferenceIndex {
+  readonly pods: PodContent[];
+  nodeCount = 0;
+  evictedCount = 0;
+  /** Pods that changed since somebody cleared it. */
+  readonly changed = new Set<number>();
+  private answers = 0;
+
+  constructor(
+    podCount: number,
+    capacityTokens: number,
+    private readonly nodesMax: number,
+  ) {
+    this.pods = Array.from({ length: podCount }, () => ({
+      held: new Map<string, Held>(),
+      tokens: 0,
+      capacityTokens,
+    }));
+  }
+
+  /** How many links of the chain the pod holds, from its start, without a gap. */
+  depth(pod: number, chain: readonly ChainLink[]): number {
+    const { held } = this.pods[pod]!;
+    const missing = chain.findIndex(({ key }) => !held.has(key));
+    return missing < 0 ? chain.length : missing;
+  }
+
+  /** 0: it does not hold it. */
+  touchedAt(pod: number, key: string): number {
+    return this.pods[pod]!.held.get(key)?.touchedAt ?? 0;
+  }
+
+  /** The pod now holds the whole chain, its start most recently. */
+  insert(pod: number, chain: readonly ChainLink[], touchedAt: number): void {
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const before = i === 0 ? 0 : chain[i - 1]!.tokenEnd;
+      this.put(pod, chain[i]!.key, { tokens: chain[i]!.tokenEnd - before, touchedAt });
+    }
+    this.settle(pod);
+  }
+
+  /** An answer is in the pod's cache as well. */
+  charge(pod: number, tokens: number, touchedAt: number): void {
+    if (tokens === 0) return;
+    this.put(pod, `${ANSWER}${this.answers++}`, { tokens, touchedAt });
+    this.settle(pod);
+  }
+
+  /** What was not used after that time is gone. */
+  forgetOlder(pod: number, touchedAtMax: number): void {
+    for (const [key, { touchedAt }] of this.pods[pod]!.held) {
+      if (touchedAt > touchedAtMax) break;
+      this.drop(pod, key);
+    }
+  }
+
+  /** Takes back an insert, but for what was used after that time. */
+  withdraw(pod: number, keys: readonly string[], touchedAtMax: number): void {
+    for (const key of keys) {
+      const found = this.pods[pod]!.held.get(key);
+      if (found !== undefined && found.touchedAt <= touchedAtMax) this.drop(pod, key);
+    }
+  }
+
+  forgetPod(pod: number): void {
+    for (const key of this.pods[pod]!.held.keys()) this.drop(pod, key);
+  }
+
+  clear(): void {
+    for (let pod = 0; pod < this.pods.length; pod++) this.forgetPod(pod);
+  }
+
+  setCapacity(pod: number, tokens: number): void {
+    this.pods[pod]!.capacityTokens = tokens;
+    this.settle(pod);
+  }
+
+  private put(pod: number, key: string, entry: Held): void {
+    const content = this.pods[pod]!;
+    if (content.held.has(key)) this.drop(pod, key);
+    else if (this.nodeCount >= this.nodesMax) this.evict();
+    content.held.set(key, entry);
+    content.tokens += entry.tokens;
+    this.nodeCount++;
+    this.changed.add(pod);
+  }
+
+  private evict(): void {
+    let richest = 0;
+    for (let pod = 1; pod < this.pods.length; pod++) {
+      if (this.pods[pod]!.held.size > this.pods[richest]!.held.size) richest = pod;
+    }
+    this.dropOldest(richest);
+    this.evictedCount++;
+  }
+
+  private settle(pod: number): void {
+    const content = this.pods[pod]!;
+    while (content.tokens > content.capacityTokens) this.dropOldest(pod);
+  }
+
+  private dropOldest(pod: number): void {
+    for (const key of this.pods[pod]!.held.keys()) {
+      this.drop(pod, key);
+      return;
+    }
+  }
+
+  private drop(pod: number, key: string): void {
+    const content = this.pods[pod]!;
+    content.tokens -= content.held.get(key)!.tokens;
+    content.held.delete(key);
+    this.nodeCount--;
+    this.changed.add(pod);
+  }
+}
