@@ -56,11 +56,12 @@ const QWEN3_32B_2XH100_V1: EngineConfig = {
 };
 
 /**
- * QwQ-32B in a LeaderWorkerSet: tensor parallel 2 inside each of 2 nodes, pipeline parallel 2 across
- * them, 4 x A10 in all, as the published guide deploys it; all else is assumed. A step passes both
- * stages one after the other, each half of the weights on half of the GPUs: as long as the whole
- * model on 2 GPUs, as if the stages never overlapped. Two GPUs that share a layer exchange less than
- * four do: 0.65 of the bandwidth, where 4 x A10 reach 0.53. KV has the memory of all four.
+ * QwQ-32B in a LeaderWorkerSet: tensor parallel 2 inside each of 2 nodes, pipeline parallel 2
+ * across them, 4 x A10 in all, as the published guide deploys it; all else is assumed. A step
+ * passes both stages one after the other, each half of the weights on half of the GPUs: as long as
+ * the whole model on 2 GPUs, as if the stages never overlapped. Two GPUs that share a layer
+ * exchange less than four do: 0.65 of the bandwidth, where 4 x A10 reach 0.53. KV has the memory of
+ * all four.
  */
 function lws(): EngineConfig {
   const { kvTokens } = derive(QWEN_32B, A10, 4, EAGER_PCIE);

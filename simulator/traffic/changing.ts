@@ -26,7 +26,7 @@ export const BURST_TRAFFIC: Traffic = {
  * two thirds of all requests begin with one long document that nobody had asked about before.
  */
 const VIRAL = { from: 2400, to: 4800, share: 2 / 3, id: 900, tokens: 16_000 };
-/** Part of the seed: all else is as in \`zipf\`. */
+/** Part of the seed: all else is as in `zipf`. */
 const IS_VIRAL = 1;
 
 export const VIRAL_TRAFFIC: Traffic = {

@@ -33,7 +33,7 @@ export function slowed(engine: EngineConfig, factor: number): EngineConfig {
 const RESTART = {
   firstMs: 20_000,
   everyMs: 25_000,
-  /** Kubernetes' default \`terminationGracePeriodSeconds\` is 30 s; most answers here take less than 12. */
+  /** Kubernetes' default is 30 s; most answers here take less than 12. */
   graceMs: 12_000,
   /** A container that starts beside a warm page cache; from a registry it takes minutes. */
   startMs: 12_000,

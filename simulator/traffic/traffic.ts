@@ -4,7 +4,7 @@ import type { EngineConfig } from "../engine/options.js";
 
 /** A message of a prompt, known by the name of its content. */
 export interface Message {
-  /** `tools`: the tools offered, first of all; `call`: an answer that calls one; `tool`: its result. */
+  /** `tools`: those offered, first of all; `call`: an answer that calls one; `tool`: its result. */
   role: "tools" | "system" | "user" | "assistant" | "call" | "tool";
   /** Equal ids mean equal content; 1 to 2^53 - 1. */
   id: number;
@@ -56,8 +56,8 @@ export interface PodEvent {
   pod: number;
   /**
    * `drain`: it ends what it has, and wants nothing new. `die`: it is gone, with all it was
-   * computing. `start`: it serves, with an empty cache, and was restarted if it did; a pod whose first event this is was not
-   * there before.
+   * computing. `start`: it serves, with an empty cache, and was restarted if it did before; a pod
+   * whose first event this is was not there before.
    */
   kind: "drain" | "die" | "start";
 }

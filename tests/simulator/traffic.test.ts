@@ -135,7 +135,7 @@ describe("engines", () => {
     }
   });
 
-  test("a 7B on an L20: 15.24 GB at 0.8 of 864 GB/s, 15.24 GFLOP a token at 0.53 of 119.5 T", () => {
+  test("a 7B on an L20: 15.24 GB at 0.8 of 864 GB/s, 15.24 GFLOP at 0.53 of 119.5 T", () => {
     const { timing } = profile("r1-distill-7b-l20-v0");
     near(timing.stepMs, 22.05, 0.001);
     near(timing.prefillTokenMs, 0.2406, 0.001);
