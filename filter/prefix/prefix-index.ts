@@ -88,6 +88,8 @@ export class PrefixIndex {
     const touchedAt = max(now, 1);
     // A chain was last touched from tail to head, so the node newer than this one is the next.
     let guess: usize = 0;
+    let isTailNew = false;
+    let answered: u64 = 0;
     for (let i = min(count, CHAIN_MAX); i-- > 0;) {
       const hash = legalHash(load<u64>(hashes + (i << 3)));
       const tokens = tokensAt(tokenEnds, i);
@@ -97,20 +99,35 @@ export class PrefixIndex {
       }
       if (address != 0) {
         guess = changetype<Node>(address).newer;
+        if (isTailNew) answered = hash;
+        isTailNew = false;
         this.held.lists.touch(changetype<Node>(address), tokens, touchedAt);
       } else {
         guess = 0;
+        isTailNew = true;
         this.held.add(pod, hash, tokens, touchedAt);
       }
     }
+    if (answered != 0) this.dropAnswer(pod, answered);
     this.held.settle(pod);
   }
 
-  /** Counts an answer's tokens against the pod's capacity, as its most recent node. */
-  charge(pod: u32, tokens: u32, now: u32): void {
+  /**
+   * Counts an answer's tokens against the pod's capacity, as its most recent node. `prompt` is the
+   * last checkpoint of what it answers, 0 where there is none: the next turn holds the answer as part of its prompt, and
+   * it counts once. Of several answers to one prompt the first is that part.
+   */
+  charge(pod: u32, prompt: u64, tokens: u32, now: u32): void {
     if (pod >= PODS_MAX || tokens == 0) return;
-    this.held.add(pod, 0, tokens, max(now, 1));
+    const key = answerKey(legalHash(prompt));
+    const isFirst = prompt != 0 && this.held.find(pod, key) == 0;
+    this.held.add(pod, isFirst ? key : 0, tokens, max(now, 1));
     this.held.settle(pod);
+  }
+
+  private dropAnswer(pod: u32, prompt: u64): void {
+    const address = this.held.find(pod, answerKey(prompt));
+    if (address != 0) this.held.drop(changetype<Node>(address));
   }
 
   /** Time when the pod's checkpoint was last inserted; 0 when the pod does not hold it. */
@@ -165,6 +182,13 @@ export class PrefixIndex {
     this.held.lists.list(pod).capacityTokens = tokens;
     this.held.settle(pod);
   }
+}
+
+/** Another hash than any checkpoint's, but by the chance by which those meet. */
+// @ts-ignore: decorator
+@inline
+function answerKey(hash: u64): u64 {
+  return legalHash(rotl<u64>(hash, 32) ^ 0x9e3779b97f4a7c15);
 }
 
 /** Tokens of checkpoint `i` alone; ends that fall count as none. */
