@@ -468,12 +468,14 @@ describe("an answer", () => {
   test("makes room for the turn that brings it back", () => {
     const index = new PrefixIndex(MIB);
     const first = plainChain(4, 24);
-    index.setCapacity(3, 90);
+    const oldest = plainChain(1, 26);
+    index.setCapacity(3, 100);
+    put(index, 3, oldest);
     put(index, 3, first);
     index.charge(3, first.hashes[3], 50, 1);
     put(index, 3, goingOn(first, 4, 9, 25));
-    expect(depthOf(index, 3, goingOn(first, 4, 9, 25))).toBe(9);
-    expect(index.podTokens(3)).toBe(90);
+    expect(depthOf(index, 3, oldest)).toBe(1);
+    expect(index.podTokens(3)).toBe(100);
     index.dispose();
   });
 });
