@@ -4,7 +4,8 @@ import type { SimulateOptions } from "../options/index.js";
 import { RULES } from "../rules/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
 import { trafficOf } from "./traffic-of.js";
-import { run, type RunOptions, type RunResult } from "./run.js";
+import { run } from "./run.js";
+import type { RunOptions, RunResult } from "./run-options.js";
 
 export interface Task {
   workload: string;

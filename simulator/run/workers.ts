@@ -1,7 +1,7 @@
 // Runs tasks on several cores; results come in the order of the tasks, so jobs change no output.
 import { Worker } from "node:worker_threads";
 import type { SimulateOptions } from "../options/index.js";
-import type { RunResult } from "./run.js";
+import type { RunResult } from "./run-options.js";
 import { runTask, type Task } from "./task.js";
 
 /** How far one of so many tasks is, 0 to 1. */

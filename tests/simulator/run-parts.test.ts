@@ -41,7 +41,7 @@ test("figures of four requests and a refused one, computed by hand", () => {
   ] as const) {
     collector.finished({ number, arrivalMs, firstTokenMs, endMs }, tokens);
   }
-  collector.refused();
+  collector.failed();
   collector.sampleKvUse([0.2, 0.4]);
   collector.sampleKvUse([0.5, 0.5]);
   const figures = collector.figures();

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { projectPath } from "../../scripts/config/project.js";
 import { RULES } from "../../simulator/rules/index.js";
-import { run, type RunResult } from "../../simulator/run/run.js";
+import { run } from "../../simulator/run/run.js";
+import type { RunResult } from "../../simulator/run/run-options.js";
 import { readTrace } from "../../simulator/traces/trace-traffic.js";
 
 const folder = mkdtempSync(join(tmpdir(), "warmroute-trace-"));
