@@ -89,17 +89,18 @@ describe("what is known of a pod", () => {
   });
 
   test("when there is room: as the engine itself comes to have it", () => {
-    // 12 of 20 blocks are in use after the prompts; then 32 and 64 tokens are left to answer.
+    // 9 of 20 blocks are in use after the prompts; then 16, 32 and 64 tokens are left to answer.
     for (const [tokens, stepsUntil] of [
-      [128, 0],
-      [160, 32],
-      [192, 64],
+      [176, 0],
+      [224, 32],
+      [240, 64],
     ] as const) {
       const engine = new Engine<Flight>(CONFIG);
-      submit(engine, flight([[2, 64]], 33));
-      submit(engine, flight([[3, 128]], 65));
+      submit(engine, flight([[2, 32]], 17));
+      submit(engine, flight([[3, 48]], 33));
+      submit(engine, flight([[4, 64]], 65));
       step(engine);
-      assert.equal(truthOf(engine).roomMs(tokens, 10.2), stepsUntil * 10.2);
+      assert.equal(truthOf(engine).roomMs(tokens, 10.3), stepsUntil * 10.3);
       const free = (): number => {
         const { blockCount, usedBlocks } = engine.stats();
         return (blockCount - usedBlocks) * BLOCK_TOKENS;
