@@ -52,19 +52,20 @@ export function addTrafficOptions(command: Command): void {
 
 /** Which two options exclude each other, as text; null: none. */
 export function trafficConflict(options: TrafficOptions): string | null {
-  const given = (name: "rate" | "concurrency" | "requests" | "seconds"): string | null =>
+  const shown = (name: "rate" | "concurrency" | "requests" | "seconds"): string | null =>
     options[name] === undefined ? null : `--${name} ${String(options[name])}`;
   for (const [one, other] of [
-    [given("rate"), given("concurrency")],
-    [given("requests"), given("seconds")],
-    [given("concurrency"), given("seconds")],
+    [shown("rate"), shown("concurrency")],
+    [shown("requests"), shown("seconds")],
+    [shown("concurrency"), shown("seconds")],
   ]) {
     if (one && other) return `${one} and ${other} are given, allowed is one of the two`;
   }
   const { workload, rate, seconds } = options;
   const closed = workload.find((one) => "concurrency" in TRAFFIC.get(one)!.load);
   if (seconds === undefined || rate !== undefined || closed === undefined) return null;
-  return `--seconds ${seconds} is given without --rate, and ${closed} has none; allowed is --requests`;
+  const given = `--seconds ${seconds} is given without --rate, and ${closed} has none`;
+  return `${given}; allowed is --requests`;
 }
 
 function workloadLines(command: Command): string {
