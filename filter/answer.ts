@@ -203,7 +203,10 @@ function learn(stream: Stream, pool: Pool, atMs: f64): void {
   const outputTokens = usage.outputTokens >= 0 ? <f64>usage.outputTokens : <f64>usage.events;
   if (stream.kind != RequestKind.Embeddings && outputTokens > 0) {
     rates.learnOutput(outputTokens);
-    if (isSameCache) pool.charge(number, <u32>Math.min(outputTokens, 1e6), atMs);
+    if (isSameCache) {
+      const tokens = <u32>Math.min(outputTokens, 1e6);
+      pool.charge(number, stream.prompt.lastHash, tokens, atMs);
+    }
   }
   const matched = <i32>stream.matchedTokens;
   const cached = usage.cachedTokens;

@@ -141,11 +141,7 @@ function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
   query.promptTokens = promptTokens > 0 ? promptTokens : pool.rates.promptTokens;
   if (promptTokens > 0) pool.rates.learnPrompt(promptTokens);
   if (prompt.maxOutputTokens > 0) query.maxOutputTokens = prompt.maxOutputTokens;
-  if (usesPrefix) query.tieSeed = lastHash(prompt);
-}
-
-function lastHash(prompt: PromptState): u64 {
-  return load<u64>(prompt.hashes() + ((<usize>(prompt.checkpointCount - 1)) << 3));
+  if (usesPrefix) query.tieSeed = prompt.lastHash;
 }
 
 /** Tokens of the whole prompt; tokens up to each checkpoint go to `tokenEnds`. */

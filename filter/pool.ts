@@ -172,12 +172,12 @@ export class Pool implements CacheListener, RecordSink {
     this.neighbourhood.journal.withdraw(vm, endpoint, epoch, hashes, count, ageMs);
   }
 
-  onCharge(endpoint: u32, epoch: u32, tokens: u32): void {
+  onCharge(endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    this.index.charge(endpoint, tokens, this.touchStep(this.lastTickMs));
+    this.index.charge(endpoint, prompt, tokens, this.touchStep(this.lastTickMs));
     const vm = this.neighbourhood.vm;
     if (this.isReplaying && vm >= 0) {
-      this.neighbourhood.journal.charge(vm, endpoint, epoch, tokens);
+      this.neighbourhood.journal.charge(vm, endpoint, epoch, prompt, tokens);
     }
   }
 
@@ -222,12 +222,12 @@ export class Pool implements CacheListener, RecordSink {
   }
 
   /** An answer fills the pod's cache too; the neighbours are told. */
-  charge(endpoint: u32, tokens: u32, nowMs: f64): void {
-    this.index.charge(endpoint, tokens, this.touchStep(nowMs));
+  charge(endpoint: u32, prompt: u64, tokens: u32, nowMs: f64): void {
+    this.index.charge(endpoint, prompt, tokens, this.touchStep(nowMs));
     const vm = this.neighbourhood.vm;
     if (vm < 0) return;
     const epoch = this.endpoints.at(endpoint).epoch;
-    this.neighbourhood.journal.charge(vm, endpoint, epoch, tokens);
+    this.neighbourhood.journal.charge(vm, endpoint, epoch, prompt, tokens);
   }
 
   /**

@@ -92,6 +92,12 @@ export class PromptState extends PromptDraft {
     return this.tools.hashes;
   }
 
+  /** The hash of the whole chain; 0 where there is none. */
+  get lastHash(): u64 {
+    const count = <usize>this.checkpointCount;
+    return count > 0 ? load<u64>(this.hashes() + ((count - 1) << 3)) : 0;
+  }
+
   /** For each checkpoint the u32 bytes of prompt from the start of the chain up to it. */
   ends(): usize {
     return this.tools.ends;

@@ -4,6 +4,7 @@ import { SEGMENTS_MAX, SEGMENT_BYTES } from "../constants";
 import { setShared } from "../host/calls";
 import { SharedKeys } from "./keys";
 import {
+  CHARGE_RECORD_BYTES,
   insertBytes,
   RECORD_BYTES_MAX,
   RecordSink,
@@ -45,8 +46,8 @@ export class Journal {
     writeWithdraw(this.room(vm, insertBytes(count)), endpoint, epoch, hashes, count, ageMs);
   }
 
-  charge(vm: u32, endpoint: u32, epoch: u32, tokens: u32): void {
-    writeCharge(this.room(vm, WORD_RECORD_BYTES), endpoint, epoch, tokens);
+  charge(vm: u32, endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void {
+    writeCharge(this.room(vm, CHARGE_RECORD_BYTES), endpoint, epoch, prompt, tokens);
   }
 
   forget(vm: u32, endpoint: u32, epoch: u32, ageMs: u32): void {

@@ -10,8 +10,10 @@ export const enum RecordKind {
 
 export const RECORD_HEADER_BYTES: u32 = 12;
 export const ENTRY_BYTES: u32 = 12;
-/** A forget or a charge: one number behind the header. */
+/** A forget: one number behind the header. */
 export const WORD_RECORD_BYTES: u32 = RECORD_HEADER_BYTES + 4;
+/** A charge: tokens, then the hash of the prompt that they answer. */
+export const CHARGE_RECORD_BYTES: u32 = WORD_RECORD_BYTES + 8;
 export const RECORD_BYTES_MAX: u32 = RECORD_HEADER_BYTES + CHECKPOINTS_MAX * ENTRY_BYTES;
 
 /** Says whether the record at `at` is another gateway's: the sidecar has it, it does not go up. */
@@ -77,10 +79,20 @@ export function writeForget(at: usize, endpoint: u32, epoch: u32, ageMs: u32): v
   store<u32>(at + RECORD_HEADER_BYTES, ageMs);
 }
 
-/** Writes a charge: an answer of `tokens` is in the endpoint's cache as well. */
-export function writeCharge(at: usize, endpoint: u32, epoch: u32, tokens: u32): void {
-  writeHeader(at, WORD_RECORD_BYTES, RecordKind.Charge, endpoint, epoch, 0);
+/**
+ * Writes a charge: an answer of `tokens` to the prompt whose last checkpoint is `prompt` is in the
+ * endpoint's cache as well.
+ */
+export function writeCharge(
+  at: usize,
+  endpoint: u32,
+  epoch: u32,
+  prompt: u64,
+  tokens: u32,
+): void {
+  writeHeader(at, CHARGE_RECORD_BYTES, RecordKind.Charge, endpoint, epoch, 0);
   store<u32>(at + RECORD_HEADER_BYTES, tokens);
+  store<u64>(at + WORD_RECORD_BYTES, prompt);
 }
 
 function writeHeader(
@@ -103,7 +115,7 @@ export interface RecordSink {
   onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void;
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void;
   onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void;
-  onCharge(endpoint: u32, epoch: u32, tokens: u32): void;
+  onCharge(endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void;
   onRange(at: usize, bytes: u32): void;
 }
 
@@ -149,5 +161,7 @@ function readRecord(record: usize, bytes: u32, sink: RecordSink): void {
   if (bytes < WORD_RECORD_BYTES) return;
   const word = load<u32>(record + RECORD_HEADER_BYTES);
   if (kind == RecordKind.Forget) sink.onForget(endpoint, epoch, word);
-  else if (kind == RecordKind.Charge) sink.onCharge(endpoint, epoch, word);
+  else if (kind == RecordKind.Charge && bytes >= CHARGE_RECORD_BYTES) {
+    sink.onCharge(endpoint, epoch, load<u64>(record + WORD_RECORD_BYTES), word);
+  }
 }
