@@ -83,13 +83,7 @@ export function writeForget(at: usize, endpoint: u32, epoch: u32, ageMs: u32): v
  * Writes a charge: an answer of `tokens` to the prompt whose last checkpoint is `prompt` is in the
  * endpoint's cache as well.
  */
-export function writeCharge(
-  at: usize,
-  endpoint: u32,
-  epoch: u32,
-  prompt: u64,
-  tokens: u32,
-): void {
+export function writeCharge(at: usize, endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void {
   writeHeader(at, CHARGE_RECORD_BYTES, RecordKind.Charge, endpoint, epoch, 0);
   store<u32>(at + RECORD_HEADER_BYTES, tokens);
   store<u64>(at + WORD_RECORD_BYTES, prompt);
