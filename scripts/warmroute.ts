@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `warmroute`: checks configurations of the filter, migrates manifests.
+// The command `warmroute`: checks the filter's configuration, migrates manifests, simulates.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { projectPath } from "./config/project.js";
@@ -7,6 +7,7 @@ import { validateFiles } from "./config/validate.js";
 import { simulateCommand } from "../simulator/command.js";
 import { addMigrate } from "./migrate/command.js";
 import { addTrace } from "../simulator/traces/command.js";
+import { endWithReader } from "../simulator/quiet-pipe.js";
 
 const program = new Command("warmroute")
   .description("Sends each LLM request to the vLLM pod that will answer it first")
@@ -43,4 +44,5 @@ function readVersion(): string {
   return version;
 }
 
+endWithReader();
 await program.parseAsync();

@@ -1,5 +1,5 @@
 // The command `simulate`: of `./build.sh simulate` and of `warmroute simulate`.
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { addSimulateOptions, checkedOptions, type SimulateOptions } from "./options/index.js";
 import { reportPage } from "./report/page.js";
@@ -8,6 +8,7 @@ import { comparisonTable, tableHead, tableRow } from "./run/print.js";
 import { Progress } from "./run/progress.js";
 import { seedTable } from "./run/seed-table.js";
 import { simulate, type Row } from "./run/simulate.js";
+import { fileProblem } from "./traces/lines.js";
 
 /** `name` is how the user calls it. */
 export function simulateCommand(name: string): Command {
@@ -25,8 +26,7 @@ export function simulateCommand(name: string): Command {
 
 async function show(options: SimulateOptions, command: string): Promise<void> {
   const { report, seeds } = options;
-  // A folder that is not there is told before the runs, not after.
-  if (report !== undefined) writeFileSync(report, "");
+  if (report !== undefined) checkWritable(report);
   const progress = new Progress(process.stderr, options, () => performance.now());
   const print = printerOf(options);
   const rows: Row[] = [];
@@ -39,13 +39,22 @@ async function show(options: SimulateOptions, command: string): Promise<void> {
   if (report !== undefined) writeFileSync(report, reportPage({ command, seeds, rows }));
 }
 
+/** A folder that is not there is told before the runs, not after; a report that is there stays. */
+function checkWritable(report: string): void {
+  try {
+    closeSync(openSync(report, "a"));
+  } catch (error) {
+    throw new Error(`--report ${report}: ${fileProblem(error)}`);
+  }
+}
+
 /** As it was typed, for the report. */
 function commandLine(command: Command): string {
   const names = command.parent ? [command.parent.name(), command.name()] : [command.name()];
   const skipped = command.parent ? 3 : 2;
   const args = process.argv
     .slice(skipped)
-    .map((one) => (/^[\w.,:=/-]+$/.test(one) ? one : `'${one}'`));
+    .map((one) => (/^[\w.,:=/-]+$/.test(one) ? one : `'${one.replaceAll("'", "'\\''")}'`));
   return [...names, ...args].join(" ");
 }
 

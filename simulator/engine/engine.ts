@@ -82,7 +82,7 @@ export class Engine<T> {
     return promptTokens + outputTokens > this.sequenceTokensMax ? "too-long" : null;
   }
 
-  /** Prompt tokens of the request that the cache holds now; they may be gone when it is admitted. */
+  /** Prompt tokens of the request that the cache holds now; on admission they may be gone. */
   cachedTokens(request: EngineRequest<T>): number {
     return this.kv.cachedBlocks(new Sequence(request, 0)) * this.options.blockTokens;
   }

@@ -1,6 +1,6 @@
 // The command line of the simulator, put together from groups of options, one file each.
 import type { Command } from "commander";
-import { addGatewayOptions, type GatewayOptions } from "./gateway.js";
+import { addGatewayOptions, gatewayConflict, type GatewayOptions } from "./gateway.js";
 import { addOutputOptions, baselineOf, type OutputOptions } from "./output.js";
 import { addTraceOptions, traceConflict, type TraceOptions } from "./trace.js";
 import { addTrafficOptions, trafficConflict, type TrafficOptions } from "./traffic.js";
@@ -17,6 +17,8 @@ export function addSimulateOptions(command: Command): Command {
         "vLLM pods, and shows what each rule comes to. Lists are joined by commas.",
     )
     .summary("run routing rules on modelled pods in virtual time")
+    .optionsGroup("Help:")
+    .helpOption("-h, --help", "print this")
     .configureOutput({ outputError: (text, write) => write(text) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   addTrafficOptions(command);
@@ -32,9 +34,12 @@ export function checkedOptions(command: Command): SimulateOptions {
   const given = command.opts<Partial<SimulateOptions>>().baseline;
   const baseline = baselineOf(given, options.rule);
   const conflict =
-    trafficConflict(options) ??
     traceConflict(command) ??
-    (options.json && options.table !== "figures" ? "--json and --table are given" : null) ??
+    trafficConflict(options) ??
+    gatewayConflict(options) ??
+    (options.json && options.table !== "figures"
+      ? `--json and --table ${options.table} are given, allowed is one of the two`
+      : null) ??
     (baseline === null
       ? `--baseline ${given} is given, allowed is one of --rule: ${options.rule.join(", ")}`
       : null);

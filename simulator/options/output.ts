@@ -7,29 +7,37 @@ const JOBS_MAX = 256;
 const TABLES = ["figures", "seed"] as const;
 
 export interface OutputOptions {
-  json: boolean;
+  json?: boolean;
   table: (typeof TABLES)[number];
   /** The rule that the others are compared with. */
   baseline: string;
   /** A file for the report. */
   report?: string;
-  progress: boolean;
+  progress?: boolean;
   /** Threads; they change no output. */
   jobs: number;
 }
 
 export function addOutputOptions(command: Command): void {
   command
-    .option("--json", "one line of JSON for each workload, rate and rule", false)
+    .optionsGroup("The result:")
     .addOption(
-      new Option("--table <name>", "seed: the rows of vLLM's benchmark, beside those measured")
+      new Option("--table <name>", "figures, or seed: the rows of vLLM's benchmark")
         .argParser(name(TABLES))
         .default("figures"),
     )
-    .option("--baseline <rule>", "the others are compared with it; warmroute, or the last rule")
+    .option("--json", "or one line of JSON for each workload, load and rule")
+    .option(
+      "--baseline <rule>",
+      "the others are compared with it (default: warmroute, or the last rule)",
+    )
     .option("--report <file>", "also write a page with plots, for a browser")
-    .option("--progress", "tell on stderr how far it is, also where that is no terminal", false)
-    .option("--jobs <n>", "runs at a time", integer(1, JOBS_MAX), availableParallelism());
+    .option("--progress", "tell on stderr how far it is, also where that is no terminal")
+    .addOption(
+      new Option("--jobs <n>", "runs at a time; changes no figure")
+        .argParser(integer(1, JOBS_MAX))
+        .default(availableParallelism(), "the cores"),
+    );
 }
 
 /** The baseline in effect; null: the one given is not among the rules. */

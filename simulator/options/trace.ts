@@ -15,13 +15,14 @@ export interface TraceOptions {
 
 export function addTraceOptions(command: Command): void {
   command
-    .option("--trace <file>", "requests of a trace, in place of a workload; see docs/traces.md")
+    .optionsGroup("A trace in place of a workload, see docs/traces.md:")
+    .option("--trace <file>", "replay its requests")
     .option(
       "--trace-block-tokens <n>",
       "tokens of a block where the trace does not say; default 512",
       integer(1, BLOCK_TOKENS_MAX),
     )
-    .option("--speed <list>", "replay it so many times as fast", numbers(SPEED.min, SPEED.max));
+    .option("--speed <list>", "so many times as fast", numbers(SPEED.min, SPEED.max));
 }
 
 /** What is given together and must not be, as text; null: nothing. */

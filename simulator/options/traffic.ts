@@ -1,8 +1,8 @@
 // Options that say what comes, for how long, and to which pods.
-import { type Command, InvalidArgumentError } from "commander";
+import { Option, type Command } from "commander";
 import { PROFILES } from "../engine/profiles.js";
 import { TRAFFIC } from "../traffic/index.js";
-import { integer, integers, names, namesHelp, numbers } from "./values.js";
+import { integer, integers, name, names, numbers } from "./values.js";
 
 const ENGINES = Object.keys(PROFILES);
 const RATE_MAX = 10_000;
@@ -10,6 +10,8 @@ const COUNT_MAX = 10_000_000;
 const PODS_MAX = 1024;
 const SECONDS_MAX = 86_400;
 const SEEDS_MAX = 1000;
+const HELP_COLUMNS = 80;
+const NAME_COLUMNS = 17;
 
 /** Undefined: the workload's own. */
 export interface TrafficOptions {
@@ -27,41 +29,51 @@ export interface TrafficOptions {
 
 export function addTrafficOptions(command: Command): void {
   command
-    .option("--workload <list>", namesHelp(TRAFFIC), names(TRAFFIC), ["seed-qwq"])
+    .optionsGroup("What comes, and to which pods; the workload says what is not given:")
+    .addOption(
+      new Option("--workload <list>", "of the names below, or all")
+        .argParser(names(TRAFFIC))
+        .default(["seed-qwq"], "seed-qwq"),
+    )
     .option("--rate <list>", "requests a second, whatever happens", numbers(0.001, RATE_MAX))
     .option("--concurrency <list>", "or: requests in flight all the time", integers(1, COUNT_MAX))
-    .option("--pods <n>", "pods; the workload's own number when absent", integer(1, PODS_MAX))
-    .option("--engine <name>", `engine of all pods: ${ENGINES.join(", ")}`, engine)
+    .option("--requests <n>", "requests of a run", integer(1, COUNT_MAX))
+    .option("--seconds <n>", "or, with a rate: for how long they arrive", integer(1, SECONDS_MAX))
+    .option("--pods <n>", "how many pods", integer(1, PODS_MAX))
+    .option("--engine <name>", `engine of all pods: ${ENGINES.join(", ")}`, name(ENGINES))
     .option(
       "--seeds <n>",
       "runs of which the mean is shown, seeds 1 to n",
       integer(1, SEEDS_MAX),
       3,
     )
-    .option("--requests <n>", "requests of a run", integer(1, COUNT_MAX))
-    .option("--seconds <n>", "or, with a rate: for how long they arrive", integer(1, SECONDS_MAX))
-    .addHelpText("after", `\nWorkloads:\n${workloadLines()}`);
+    .addHelpText("after", () => `\nWorkloads:\n${workloadLines(command)}`);
 }
 
 /** Which two options exclude each other, as text; null: none. */
 export function trafficConflict(options: TrafficOptions): string | null {
-  const given = (name: "rate" | "concurrency" | "requests" | "seconds"): string | null =>
+  const shown = (name: "rate" | "concurrency" | "requests" | "seconds"): string | null =>
     options[name] === undefined ? null : `--${name} ${String(options[name])}`;
   for (const [one, other] of [
-    [given("rate"), given("concurrency")],
-    [given("requests"), given("seconds")],
-    [given("concurrency"), given("seconds")],
+    [shown("rate"), shown("concurrency")],
+    [shown("requests"), shown("seconds")],
+    [shown("concurrency"), shown("seconds")],
   ]) {
     if (one && other) return `${one} and ${other} are given, allowed is one of the two`;
   }
-  return null;
+  const { workload, rate, seconds } = options;
+  const closed = workload.find((one) => "concurrency" in TRAFFIC.get(one)!.load);
+  if (seconds === undefined || rate !== undefined || closed === undefined) return null;
+  const given = `--seconds ${seconds} is given without --rate, and ${closed} has none`;
+  return `${given}; allowed is --requests`;
 }
 
-function workloadLines(): string {
-  return [...TRAFFIC.values()].map(({ name, title }) => `  ${name.padEnd(17)}${title}\n`).join("");
-}
-
-function engine(text: string): string {
-  if (ENGINES.includes(text)) return text;
-  throw new InvalidArgumentError(`There is no "${text}", only: ${ENGINES.join(", ")}.`);
+function workloadLines(command: Command): string {
+  const indent = "\n".padEnd(NAME_COLUMNS + 3);
+  return [...TRAFFIC.values()]
+    .map(({ name, title }) => {
+      const text = command.createHelp().boxWrap(title, HELP_COLUMNS - NAME_COLUMNS - 2);
+      return `  ${name.padEnd(NAME_COLUMNS)}${text.replaceAll("\n", indent)}\n`;
+    })
+    .join("");
 }

@@ -14,11 +14,7 @@ export function object(text: string): Record<string, unknown> {
   throw new InvalidArgumentError(`It must be a JSON object, such as {"alpha":0.3}.`);
 }
 
-export function namesHelp(known: ReadonlyMap<string, unknown>): string {
-  return `${[...known.keys()].join(", ")}; or all`;
-}
-
-/** A list of names joined by commas, or `all`. */
+/** A list of names joined by commas, each taken once, or `all`. */
 export function names(known: ReadonlyMap<string, unknown>): (text: string) => string[] {
   return (text) => {
     if (text === "all") return [...known.keys()];
@@ -27,7 +23,7 @@ export function names(known: ReadonlyMap<string, unknown>): (text: string) => st
       const allowed = [...known.keys()].join(", ");
       throw new InvalidArgumentError(`There is no "${name}", only: all, ${allowed}.`);
     }
-    return text.split(",");
+    return [...new Set(text.split(","))];
   };
 }
 
@@ -41,16 +37,24 @@ export function name<Name extends string>(known: readonly Name[]): (text: string
 }
 
 export function numbers(min: number, max: number): (text: string) => number[] {
-  return (text) =>
-    text.split(",").map((item) => {
-      const value = Number(item);
-      if (/^\d+(\.\d+)?$/.test(item) && value >= min && value <= max) return value;
-      throw new InvalidArgumentError(`"${item}" must be a number from ${min} to ${max}.`);
-    });
+  return listOf(number(min, max));
+}
+
+export function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`"${text}" must be a number from ${min} to ${max}.`);
+  };
 }
 
 export function integers(min: number, max: number): (text: string) => number[] {
-  return (text) => text.split(",").map(integer(min, max));
+  return listOf(integer(min, max));
+}
+
+/** A list joined by commas, each taken once. */
+function listOf<Value>(parse: (text: string) => Value): (text: string) => Value[] {
+  return (text) => [...new Set(text.split(",").map(parse))];
 }
 
 export function integer(min: number, max: number): (text: string) => number {

@@ -1,4 +1,4 @@
-// What no gateway can know, for the rules that are limits: the pods' caches and all lengths as they are.
+// What no gateway can know, for the rules that are limits: the pods' caches and all lengths.
 import type { Engine } from "../engine/engine.js";
 import type { Sequence } from "../engine/sequence.js";
 import { engineRequest } from "../run/flight.js";
@@ -47,9 +47,9 @@ function roomMs(engine: Engine<RoutedRequest>, tokens: number, stepMs: number): 
   }));
   lefts.sort((a, b) => a.tokens - b.tokens);
   let at = 0;
-  for (const left of lefts) {
-    // Meanwhile the others grow.
-    missing += (left.tokens - at) * lefts.length - left.held;
+  for (const [ended, left] of lefts.entries()) {
+    // Until then all that still run grow, and what this one grew it gives back, too.
+    missing += (left.tokens - at) * (lefts.length - ended) - (left.held + left.tokens);
     at = left.tokens;
     if (missing <= 0) break;
   }

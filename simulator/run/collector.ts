@@ -63,12 +63,14 @@ export class Collector {
     this.endMs = Math.max(this.endMs, endMs);
   }
 
-  refused(): void {
+  /** A request has ended without an answer, or with a part of one. */
+  failed(): void {
     this.errors++;
   }
 
-  /** KV use of each pod at one moment, 0 to 1. */
+  /** KV use of each pod at one moment, 0 to 1; none where no pod is up, which tells nothing. */
   sampleKvUse(uses: readonly number[]): void {
+    if (uses.length === 0) return;
     const mean = uses.reduce((sum, use) => sum + use, 0) / uses.length;
     const variance = uses.reduce((sum, use) => sum + (use - mean) ** 2, 0) / uses.length;
     this.kvUseSdSum += Math.sqrt(variance);

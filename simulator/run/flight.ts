@@ -3,12 +3,25 @@ import { hashSegments } from "../engine/block-hash.js";
 import type { EngineOptions } from "../engine/options.js";
 import type { EngineRequest } from "../engine/sequence.js";
 import type { RoutedRequest } from "../rules/rule.js";
-import type { TrafficRequest } from "../traffic/traffic.js";
+import { promptTokens, type TrafficRequest } from "../traffic/traffic.js";
 
 /** Times in virtual ms, -1 until they happened. */
 export interface Flight extends RoutedRequest {
   arrivalMs: number;
   firstTokenMs: number;
+}
+
+export function newFlight(number: number, traffic: TrafficRequest, nowMs: number): Flight {
+  return {
+    number,
+    traffic,
+    promptTokens: promptTokens(traffic),
+    pod: -1,
+    attempts: 0,
+    cachedTokens: 0,
+    arrivalMs: nowMs,
+    firstTokenMs: -1,
+  };
 }
 
 export function engineRequest<T extends RoutedRequest>(

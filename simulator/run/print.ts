@@ -4,13 +4,13 @@ import type { Interval } from "./intervals.js";
 import type { Row } from "./simulate.js";
 
 const COLUMNS = [
-  ["rule", 15],
-  ["mean", 8],
-  ["p50", 8],
-  ["p90", 8],
-  ["p99", 8],
-  ["TPOT", 7],
-  ["tok/s", 8],
+  ["rule", 21],
+  ["mean", 7],
+  ["p50", 7],
+  ["p90", 7],
+  ["p99", 7],
+  ["TPOT", 6],
+  ["tok/s", 7],
   ["cached", 7],
   ["KV sd", 6],
   ["err", 5],
@@ -37,11 +37,12 @@ export function tableRow({ rule, figures }: Row): string {
     figures.kvUseSd.toFixed(3),
     String(figures.errors),
   ];
-  const padded = cells.map((cell, index) => cell.padStart(COLUMNS[index + 1]![1]));
+  // A figure that is too wide for its column moves the others, and touches none.
+  const padded = cells.map((cell, index) => ` ${cell.padStart(COLUMNS[index + 1]![1] - 1)}`);
   return padRule(rule) + padded.join("");
 }
 
-const DIFFERENCE_WIDTH = 32;
+const DIFFERENCE_WIDTH = 29;
 
 /** How the rules of one workload and load differ from the baseline; null: there is nothing. */
 export function comparisonTable(rows: readonly Row[]): string | null {
@@ -74,5 +75,5 @@ export function loadText(load: Load): string {
 }
 
 function padRule(rule: string): string {
-  return rule.padEnd(COLUMNS[0][1] - 1) + " ";
+  return rule.padEnd(COLUMNS[0][1]);
 }

@@ -23,7 +23,7 @@ export class Progress {
 
   constructor(
     private readonly output: ProgressOutput,
-    private readonly options: { seeds: number; progress: boolean },
+    private readonly options: { seeds: number; progress?: boolean },
     private readonly nowMs: () => number,
   ) {
     this.startMs = nowMs();

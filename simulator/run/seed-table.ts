@@ -11,11 +11,13 @@ const TABLE_WIDTH = NAME_WIDTH + COLUMN_WIDTH;
 const SIDE_WIDTH = 13;
 
 /** A line over the rows below it, or a row. */
-type Line = string | { name: string; digits: number; value: (figures: Figures) => number };
+type Line =
+  string | { name: string; digits: number; value: (figures: Figures, runs: number) => number };
 
 const LINES: readonly Line[] = [
   { name: "Successful requests:", digits: 0, value: ({ answers }) => answers },
-  { name: "Failed requests:", digits: 0, value: ({ errors }) => errors },
+  // Errors are added up over the runs, all else is their mean.
+  { name: "Failed requests:", digits: 0, value: ({ errors }, runs) => errors / runs },
   { name: "Benchmark duration (s):", digits: 2, value: ({ durationS }) => durationS },
   { name: "Total input tokens:", digits: 0, value: ({ inputTokens }) => inputTokens },
   { name: "Total generated tokens:", digits: 0, value: ({ outputTokens }) => outputTokens },
@@ -50,7 +52,7 @@ export function seedTable({ workload, load, rule, figures, runs }: Row): string 
   const lines = LINES.map((line) => {
     if (typeof line === "string") return centred(line, "-");
     const { name, digits, value } = line;
-    const own = value(figures).toFixed(digits);
+    const own = value(figures, Math.max(1, runs.length)).toFixed(digits);
     // The published tool printed no row of failures.
     const others = measured?.columns.map(({ rows }) => rows[name] ?? "-") ?? [];
     const width = measured ? SIDE_WIDTH : COLUMN_WIDTH;

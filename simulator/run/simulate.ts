@@ -3,7 +3,7 @@ import type { SimulateOptions } from "../options/index.js";
 import type { Load } from "../traffic/traffic.js";
 import { meanFigures, type Figures } from "./figures.js";
 import { compare, type Comparison } from "./intervals.js";
-import type { RunResult } from "./run.js";
+import type { RunResult } from "./run-options.js";
 import type { Task } from "./task.js";
 import { trafficOf, workloadsOf } from "./traffic-of.js";
 import { runTasks, type OnProgress } from "./workers.js";

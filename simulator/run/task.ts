@@ -3,8 +3,10 @@ import { profile } from "../engine/profiles.js";
 import type { SimulateOptions } from "../options/index.js";
 import { RULES } from "../rules/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
+import type { Recording } from "./recorder.js";
 import { trafficOf } from "./traffic-of.js";
-import { run, type RunOptions, type RunResult } from "./run.js";
+import { run } from "./run.js";
+import type { RunOptions, RunResult } from "./run-options.js";
 
 export interface Task {
   workload: string;
@@ -18,7 +20,16 @@ export function runTask(
   task: Task,
   onProgress: (share: number) => void,
 ): RunResult {
-  return run({ ...runOptions(options, task), onProgress });
+  const result = run({ ...runOptions(options, task), onProgress });
+  if (task.seed > 1 && result.recording !== null) forgetTimes(result.recording);
+  return result;
+}
+
+/** A report shows the first seed over time, and of others what their means are made of. */
+function forgetTimes(recording: Recording): void {
+  recording.timesS = [];
+  recording.pods = [];
+  recording.cachedShare = [];
 }
 
 function runOptions(options: SimulateOptions, { workload, load, rule, seed }: Task): RunOptions {

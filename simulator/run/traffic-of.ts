@@ -7,8 +7,8 @@ import type { Traffic } from "../traffic/traffic.js";
 
 type Trace = ReturnType<typeof readTrace>;
 
-/** Read once in each thread. */
-let trace: Trace | null = null;
+/** Read once in each thread; of other files the last one is forgotten. */
+let known: { key: string; trace: Trace } | null = null;
 
 /** The traffic of that name; with a trace the name is its own. */
 export function trafficOf(options: SimulateOptions, workload: string): Traffic {
@@ -24,13 +24,15 @@ export function workloadsOf(options: SimulateOptions): string[] {
   const { maxSequenceTokens = Infinity } = profile(options.engine ?? traffic.profile);
   const tooLong = longerThan(maxSequenceTokens);
   if (tooLong > 0) {
-    const limit = `the engine's ${maxSequenceTokens} tokens`;
-    say(`${tooLong} requests are longer than ${limit}, and count as errors`);
+    const which = `${tooLong} of ${traffic.requests} requests`;
+    say(`longer than the engine's ${maxSequenceTokens} tokens, so errors: ${which}`);
   }
   return [traffic.name];
 }
 
 function traceOf(options: SimulateOptions): Trace {
-  trace ??= readTrace(options.trace!, options.traceBlockTokens);
-  return trace;
+  const { trace: file, traceBlockTokens } = options;
+  const key = `${traceBlockTokens} ${file!}`;
+  if (known?.key !== key) known = { key, trace: readTrace(file!, traceBlockTokens) };
+  return known.trace;
 }

@@ -5,8 +5,8 @@ import type { EngineConfig } from "../engine/options.js";
 import type { EngineRequest, Sequence } from "../engine/sequence.js";
 import type { EventQueue } from "./event-queue.js";
 
-/** Snapshots kept; at steps of 10 ms and more they reach back 2.5 s. */
-const HISTORY_LENGTH = 256;
+/** Snapshots kept; at steps of 5 ms and more they reach back 2.5 s, and the oldest asked for 2. */
+const HISTORY_LENGTH = 512;
 
 /** What a scrape of the pod's metrics shows. */
 export interface PodMetrics {

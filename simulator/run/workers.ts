@@ -1,7 +1,9 @@
 // Runs tasks on several cores; results come in the order of the tasks, so jobs change no output.
+import { statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { SimulateOptions } from "../options/index.js";
-import type { RunResult } from "./run.js";
+import { STDIN_NAME } from "../traces/lines.js";
+import type { RunResult } from "./run-options.js";
 import { runTask, type Task } from "./task.js";
 
 /** How far one of so many tasks is, 0 to 1. */
@@ -22,7 +24,7 @@ export async function* runTasks(
   tasks: readonly Task[],
   onProgress: OnProgress,
 ): AsyncGenerator<RunResult> {
-  const jobs = Math.min(options.jobs, tasks.length);
+  const jobs = isReadByAll(options) ? Math.min(options.jobs, tasks.length) : 1;
   if (jobs > 1) {
     yield* runOnWorkers(options, tasks, jobs, onProgress);
     return;
@@ -34,6 +36,11 @@ export async function* runTasks(
     onProgress(task, 1, tasks.length);
     yield result;
   }
+}
+
+/** Each thread reads the trace, which a pipe gives only once. */
+function isReadByAll({ trace }: SimulateOptions): boolean {
+  return trace === undefined || (trace !== STDIN_NAME && statSync(trace).isFile());
 }
 
 async function* runOnWorkers(

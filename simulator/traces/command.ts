@@ -1,6 +1,7 @@
 // The command `warmroute trace`: Envoy's access logs in, a trace for `simulate --trace` on stdout.
 import { writeSync } from "node:fs";
-import { InvalidArgumentError, type Command } from "commander";
+import type { Command } from "commander";
+import { number } from "../options/values.js";
 import { type LoggedRequest, parseLogLine, type Skipped } from "./access-log.js";
 import { type LengthOptions, traceOf } from "./from-log.js";
 import { FileError, readLines } from "./lines.js";
@@ -11,8 +12,10 @@ const BYTES_PER_TOKEN = 4;
 /** An event of vLLM 0.11's chat stream with a model's name of 14 characters, see docs/traces.md. */
 const STREAM_BYTES_PER_TOKEN = 240;
 const STDOUT = 1;
+const LENGTH = { min: 0.001, max: 1e6 };
 
 export function addTrace(program: Command): void {
+  const positive = number(LENGTH.min, LENGTH.max);
   program
     .command("trace")
     .description("make a trace for `simulate --trace` from Envoy's access logs, see docs/traces.md")
@@ -84,13 +87,9 @@ function write(text: string): void {
     try {
       at += writeSync(STDOUT, bytes, at);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE") process.exit(0); // Its reader has what it wanted.
+      if (code !== "EAGAIN") throw error;
     }
   }
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (/^\d+(\.\d+)?$/.test(text) && value > 0 && value <= 1e6) return value;
-  throw new InvalidArgumentError(`"${text}" must be a number above 0, up to 1000000.`);
 }

@@ -19,6 +19,12 @@ export interface Line {
 /** What is wrong with a file: the message says which one, and where. */
 export class FileError extends Error {}
 
+/** What the system says of a file, without its code and the name that the caller tells. */
+export function fileProblem(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/^E[A-Z]+: /, "").replace(/, (open|read|write)( '.*')?$/, "");
+}
+
 /** The lines that are not blank; throws a FileError for a file it cannot read. */
 export function* readLines(file: string): Generator<Line> {
   let number = 0;
@@ -48,7 +54,7 @@ function* readTexts(file: string): Generator<string> {
     try {
       return action();
     } catch (error) {
-      throw new FileError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      throw new FileError(`${file}: ${fileProblem(error)}`);
     }
   };
   const descriptor = file === STDIN_NAME ? 0 : read(() => openSync(file, "r"));

@@ -126,7 +126,8 @@ class TraceSource implements TrafficSource {
       this.sessions.set(session, [...contents, { id: answerId, tokens: outputTokens }]);
     }
     const messages = contents.map((content, index) => ({ role: roleOf(index), ...content }));
-    return { messages, outputTokens, answerId, conversation: number, turn: 0 };
+    const isStreamed = line.stream ?? true;
+    return { messages, outputTokens, answerId, conversation: number, turn: 0, isStreamed };
   }
 
   /** Requests come at the times of the trace, whenever the answers before them end. */

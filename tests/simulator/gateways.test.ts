@@ -6,7 +6,8 @@ import { Exchange } from "../../simulator/rules/exchange.js";
 import { leastInFlight } from "../../simulator/rules/least-in-flight.js";
 import { RULES } from "../../simulator/rules/index.js";
 import type { RoutedRequest, Rule, RuleView } from "../../simulator/rules/rule.js";
-import { run, type RunOptions, type RunResult } from "../../simulator/run/run.js";
+import { run } from "../../simulator/run/run.js";
+import type { RunOptions, RunResult } from "../../simulator/run/run-options.js";
 import { TRAFFIC } from "../../simulator/traffic/index.js";
 
 interface Options extends Partial<RunOptions> {

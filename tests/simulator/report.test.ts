@@ -7,7 +7,7 @@ import { projectPath } from "../../scripts/config/project.js";
 import type { Chart } from "../../simulator/report/charts.js";
 import { reportPage } from "../../simulator/report/page.js";
 import { Recorder, type Recording } from "../../simulator/run/recorder.js";
-import type { RunResult } from "../../simulator/run/run.js";
+import type { RunResult } from "../../simulator/run/run-options.js";
 import type { Row } from "../../simulator/run/simulate.js";
 import { RULES } from "../../simulator/rules/index.js";
 import { run } from "../../simulator/run/run.js";

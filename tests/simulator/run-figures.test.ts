@@ -57,6 +57,13 @@ test("times between tokens, and the second with the most tokens", () => {
   assert.equal(peakTokensPerS, 4);
 });
 
+test("a moment without any pod tells nothing of how even KV use is", () => {
+  const collector = new Collector({ ratePerS: 1 });
+  collector.sampleKvUse([0.2, 0.4]);
+  collector.sampleKvUse([]);
+  assert.ok(Math.abs(collector.figures().kvUseSd - 0.1) < 1e-12);
+});
+
 describe("steady figures", () => {
   const ttfts = (load: Load): Figures => {
     const collector = new Collector(load);

@@ -6,8 +6,10 @@ import { describe, test } from "node:test";
 import { projectPath } from "../../scripts/config/project.js";
 import type { Figures } from "../../simulator/run/figures.js";
 import { MEASURED } from "../../simulator/run/measured.js";
-import { comparisonTable, intervalText } from "../../simulator/run/print.js";
+import { comparisonTable, intervalText, tableHead, tableRow } from "../../simulator/run/print.js";
+import { RULES } from "../../simulator/rules/index.js";
 import { Progress } from "../../simulator/run/progress.js";
+import type { RunResult } from "../../simulator/run/run-options.js";
 import { seedTable } from "../../simulator/run/seed-table.js";
 import type { Row } from "../../simulator/run/simulate.js";
 import type { Task } from "../../simulator/run/task.js";
@@ -65,11 +67,44 @@ describe("the seeds' table", () => {
     assert.equal(lines.filter((line) => / [\d.]+$/.test(line)).length, 17);
   });
 
+  test("failed requests are a mean of the runs, as all else", () => {
+    const runs = Array.from({ length: 3 }, () => ({}) as RunResult);
+    const empty = { mean: 0, p50: 0, p90: 0, p99: 0 };
+    const zeros = { answers: 0, durationS: 0, inputTokens: 0, outputTokens: 0, requestsPerS: 0 };
+    const rates = { tokensPerS: 0, inputTokensPerS: 0 };
+    const times = { ttftMs: empty, tpotQuantilesMs: empty, itlMs: empty };
+    const text = seedTable(row({ ...zeros, ...rates, ...times, errors: 36 }, { runs }));
+    assert.match(text, /^Failed requests: +12$/m);
+  });
+
   test("has the measured rows of both published runs", () => {
     const { columns } = MEASURED.get("seed-qwq")!;
     columns.forEach(({ rows }, index) => {
       assert.deepEqual(new Map(Object.entries(rows)), blockRows(ARTICLE[index]!));
     });
+  });
+});
+
+/** Of the names of rules. */
+const LONGEST = [...RULES.keys()].reduce((a, b) => (b.length > a.length ? b : a));
+
+describe("the table of figures", () => {
+  const ttftMs = { mean: 123_456, p50: 123_456, p90: 123_456, p99: 123_456 };
+  const figures = { ttftMs, tpotMs: 64.5, tokensPerS: 12_345, cachedShare: 0.5, kvUseSd: 0.25 };
+
+  test("fits 80 columns with the longest name, each figure under its head", () => {
+    const line = tableRow(row({ ...figures, errors: 1234 }, { rule: LONGEST }));
+    const [, head] = tableHead("x", { ratePerS: 1 }).split("\n");
+    assert.equal(line.length, 80);
+    assert.equal(head!.length, 80);
+    assert.equal(line.split(/ +/).length, 10);
+  });
+
+  test("figures that are too wide stay apart", () => {
+    const wide = { ...ttftMs, p50: 12_345_678, p90: 12_345_678 };
+    const line = tableRow(row({ ...figures, ttftMs: wide, errors: 123_456 }));
+    assert.deepEqual(line.split(/ +/).slice(2, 4), ["12345678", "12345678"]);
+    assert.equal(line.split(/ +/).at(-1), "123456");
   });
 });
 
@@ -85,10 +120,10 @@ describe("differences", () => {
     assert.equal(intervalText(interval(-0.04, 1.5)), "0.0 (-1.5 to +1.5)");
   });
 
-  test("the table fits 80 columns", () => {
+  test("the table fits 80 columns, whatever the rule's name", () => {
     const ttftMeanMs = interval(-123_456, 654_321);
     const against = { rule: "y", ttftMeanMs, ttftP99Ms: ttftMeanMs, tokensPerS: ttftMeanMs };
-    const table = comparisonTable([row({}), row({}, { rule: "least-in-flight", against })])!;
+    const table = comparisonTable([row({}), row({}, { rule: LONGEST, against })])!;
     for (const line of table.split("\n")) assert.ok(line.length <= 80, line);
     assert.equal(comparisonTable([row({})]), null);
   });
@@ -147,6 +182,14 @@ describe("the command", () => {
     ]);
   });
 
+  test("a reader that leaves ends it without a word", () => {
+    const main = projectPath("build", "js", "simulator", "main.js");
+    const command = `"${process.execPath}" "${main}" ${short.join(" ")} --jobs 1 | head -n 1`;
+    const { stdout, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    assert.equal(stdout.split("\n").length, 2);
+  });
+
   test("an error in a thread is the command's", () => {
     const { status, stderr } = simulate(...short, "--jobs", "2", "--filter-config", '{"alpha":11}');
     assert.equal(status, 1);
@@ -156,8 +199,10 @@ describe("the command", () => {
   for (const [args, message] of [
     [["--baseline", "sglang"], /--baseline sglang .*allowed is one of --rule: random, warmroute/],
     [["--table", "x"], /--table.*There is no "x", only: figures, seed/],
-    [["--table", "seed"], /--json and --table are given/],
-    [["--report", "no-such-folder/r.html"], /no-such-folder/],
+    [["--table", "seed"], /--json and --table seed are given, allowed is one of the two/],
+    [["--report", "none/r.html"], /^error: --report none\/r\.html: no such file or directory\n$/],
+    [["--report", "/"], /^error: --report \/: illegal operation on a directory\n$/],
+    [["--share-lag-ms", "9"], /--share-lag-ms 9 .*it needs --gateways 2 or more/],
   ] as const) {
     test(`refused before anything runs: ${args.join(" ")}`, () => {
       const { status, stderr, stdout } = simulate(...short, ...args);

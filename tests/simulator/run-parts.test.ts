@@ -41,7 +41,7 @@ test("figures of four requests and a refused one, computed by hand", () => {
   ] as const) {
     collector.finished({ number, arrivalMs, firstTokenMs, endMs }, tokens);
   }
-  collector.refused();
+  collector.failed();
   collector.sampleKvUse([0.2, 0.4]);
   collector.sampleKvUse([0.5, 0.5]);
   const figures = collector.figures();
@@ -144,6 +144,7 @@ describe("the command", () => {
     [["--pods", "0"], /--pods.*"0" must be a whole number from 1 to 1024/],
     [["--seeds", "1.5"], /--seeds.*"1.5" must be a whole number from 1 to 1000/],
     [["--filter-config", "[]"], /--filter-config.*'\[\]'.*must be a JSON object/],
+    [["--seconds", "9"], /--seconds 9 is given without --rate, and seed-qwq has none; /],
     [["--rate", "2", "--concurrency", "3"], /--rate 2 and --concurrency 3 .*one of the two/],
   ] as const) {
     test(`refused: ${args.join(" ")}`, () => {

@@ -1,6 +1,7 @@
 // Short runs for the tests of the simulator.
 import { RULES } from "../../simulator/rules/index.js";
-import { run, type RunOptions, type RunResult } from "../../simulator/run/run.js";
+import { run } from "../../simulator/run/run.js";
+import type { RunOptions, RunResult } from "../../simulator/run/run-options.js";
 import { TRAFFIC } from "../../simulator/traffic/index.js";
 import type { Traffic } from "../../simulator/traffic/traffic.js";
 

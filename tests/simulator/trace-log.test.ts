@@ -197,8 +197,8 @@ describe("the command", () => {
 
   for (const [args, status, message] of [
     [[], 1, /^1 lines were no JSON object\nerror: no line was a request to a model\n$/],
-    [["/nowhere/log"], 2, /error: \/nowhere\/log: ENOENT/],
-    [["--bytes-per-token", "0"], 1, /"0" must be a number above 0, up to 1000000/],
+    [["/nowhere/log"], 2, /error: \/nowhere\/log: no such file/],
+    [["--bytes-per-token", "0"], 1, /"0" must be a number from 0.001 to 1000000/],
   ] as const) {
     test(`ends with ${status}: ${args.join(" ")}`, () => {
       const result = trace("nonsense", ...args);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { hashSegments } from "../../simulator/engine/block-hash.js";
 import { readTrace } from "../../simulator/traces/trace-traffic.js";
+import { isStreamed } from "../../simulator/traffic/traffic.js";
 import { promptTokens, type TrafficRequest } from "../../simulator/traffic/traffic.js";
 
 const folder = mkdtempSync(join(tmpdir(), "warmroute-trace-"));
@@ -184,5 +185,14 @@ for (const [line, message] of [
 
 test("refused: a file without requests, one that is not there", () => {
   assert.throws(() => read(" "), /some.jsonl: there is no request in it$/);
-  assert.throws(() => readTrace(join(folder, "none")), /none: ENOENT/);
+  assert.throws(() => readTrace(join(folder, "none")), /none: no such file or directory$/);
+});
+
+test("answers are streamed unless the line says otherwise", () => {
+  const lines = [GOOD, { ...GOOD, stream: true }, { ...GOOD, stream: false }];
+  const file = join(folder, "streams.jsonl");
+  writeFileSync(file, lines.map((line) => JSON.stringify(line)).join("\n"));
+  const source = readTrace(file).traffic.source(1);
+  const streamed = lines.map((_, number) => isStreamed(source.first(number)));
+  assert.deepEqual(streamed, [true, true, false]);
 });

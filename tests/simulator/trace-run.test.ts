@@ -1,13 +1,14 @@
 // Replays of traces: when requests come, what pods find cached, and the command line.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { projectPath } from "../../scripts/config/project.js";
 import { RULES } from "../../simulator/rules/index.js";
-import { run, type RunResult } from "../../simulator/run/run.js";
+import { run } from "../../simulator/run/run.js";
+import type { RunResult } from "../../simulator/run/run-options.js";
 import { readTrace } from "../../simulator/traces/trace-traffic.js";
 
 const folder = mkdtempSync(join(tmpdir(), "warmroute-trace-"));
@@ -19,6 +20,7 @@ function write(lines: readonly object[]): string {
   return file;
 }
 
+const MAIN = projectPath("build", "js", "simulator", "main.js");
 const BLOCK = 512;
 const GROUPS = 16;
 const SHARED_BLOCKS = 6;
@@ -79,10 +81,8 @@ describe("a trace of known sharing", () => {
 });
 
 describe("the command", () => {
-  const simulate = (...args: string[]) => {
-    const main = projectPath("build", "js", "simulator", "main.js");
-    return spawnSync(process.execPath, [main, ...args], { encoding: "utf8" });
-  };
+  const simulate = (...args: string[]) =>
+    spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8" });
 
   test("--trace: the file's name, its speed, the same each time", () => {
     const file = write(KNOWN.map((line) => ({ ...line, chat_id: 3 })));
@@ -108,8 +108,20 @@ describe("the command", () => {
       { atMs: 10, promptTokens: 100, outputTokens: 5 },
     ]);
     const { stdout, stderr } = simulate("--trace", file, "--seeds", "1", "--json");
-    assert.match(stderr, /: 1 requests are longer than the engine's 40960 tokens, and count as/);
-    for (const line of stdout.trimEnd().split("\n")) assert.match(line, /"errors":1}$/);
+    assert.match(stderr, /: longer than the engine's 40960 tokens, so errors: 1 of 2 requests$/m);
+    for (const line of stdout.trimEnd().split("\n")) assert.match(line, /"errors":1,/);
+  });
+
+  test("a pipe is read once, however many runs there are at a time", () => {
+    const file = write(KNOWN.slice(0, 20));
+    const args = ["--rule", "random", "--seeds", "2", "--jobs", "2", "--json"];
+    const piped = spawnSync(process.execPath, [MAIN, "--trace", "-", ...args], {
+      encoding: "utf8",
+      input: readFileSync(file),
+    });
+    assert.equal(piped.stderr, "");
+    const read = simulate("--trace", file, ...args);
+    assert.equal(piped.stdout, read.stdout.replaceAll("known.jsonl", "-"));
   });
 
   for (const [args, message] of [
