@@ -71,11 +71,15 @@ export function adapterDelay(
   return loadSeconds + (isAtLimit ? outputTokens * secondsPerOutputToken : 0);
 }
 
-/** Our own prefill, and that `alpha` of it stalls each of `inFlight` others. */
+/**
+ * Our own prefill, and that `alpha` of it stalls each of `inFlight` others: of the `extraSeconds`,
+ * which the pod with the deepest match would not have to compute. What any pod must compute stalls
+ * others wherever it goes; counted in full, it sorts long prompts to the pods with fewer requests.
+ */
 // @ts-ignore: decorator
 @inline
-export function prefillDelay(ownSeconds: f64, alpha: f64, inFlight: f64): f64 {
-  return ownSeconds * (1 + alpha * inFlight);
+export function prefillDelay(ownSeconds: f64, extraSeconds: f64, alpha: f64, inFlight: f64): f64 {
+  return ownSeconds + alpha * extraSeconds * inFlight;
 }
 
 /** Our decode slows the others: by a sequence more in each step, and by its context. */

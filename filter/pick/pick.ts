@@ -64,7 +64,6 @@ export function pick(
 ): void {
   answer.first = -1;
   answer.second = -1;
-  answer.matchedTokensMax = 0;
   const outputTokens =
     query.maxOutputTokens > 0
       ? Math.min(rates.outputTokens, <f64>query.maxOutputTokens)
@@ -72,12 +71,11 @@ export function pick(
   let least = Infinity;
   let leastDelay = Infinity;
   const count = endpoints.pickableCount;
+  const most = mostMatched(query, endpoints);
+  answer.matchedTokensMax = most;
   for (let i: u32 = 0; i < count; i++) {
     const number = endpoints.pickableAt(i);
-    const endpoint = endpoints.at(number);
-    const matched = matchedTokens(query, endpoint, number);
-    answer.matchedTokensMax = Math.max(answer.matchedTokensMax, matched);
-    const cost = weigh(query, endpoint, matched, outputTokens, rates, config, number);
+    const cost = weigh(query, endpoints.at(number), most, outputTokens, rates, config, number);
     store<f64>(costs + ((<usize>number) << 3), cost);
     least = Math.min(least, cost);
     leastDelay = Math.min(leastDelay, load<f64>(delays + ((<usize>number) << 3)));
@@ -98,10 +96,20 @@ function matchedTokens(query: PickQuery, endpoint: Endpoint, number: u32): f64 {
   return <f64>load<u32>(query.tokenEnds + ((<usize>(depth - 1)) << 2));
 }
 
+/** The tokens of the deepest match. */
+function mostMatched(query: PickQuery, endpoints: Endpoints): f64 {
+  let most: f64 = 0;
+  for (let i: u32 = 0; i < endpoints.pickableCount; i++) {
+    const number = endpoints.pickableAt(i);
+    most = Math.max(most, matchedTokens(query, endpoints.at(number), number));
+  }
+  return most;
+}
+
 function weigh(
   query: PickQuery,
   endpoint: Endpoint,
-  matched: f64,
+  matchedMax: f64,
   outputTokens: f64,
   rates: Rates,
   config: Config,
@@ -117,6 +125,7 @@ function weigh(
   const others = Math.max(waiting + running - oursThen, 0);
   const unseen = Math.max(others - <f64>endpoint.sharedInFlight, 0);
   const inFlight = endpoint.inFlightOfAll + unseen;
+  const matched = matchedTokens(query, endpoint, number);
   // At least one token is always computed.
   const own = Math.max(query.promptTokens - matched, 1) * perToken;
   const queue = queueDelay(
@@ -149,7 +158,7 @@ function weigh(
       rates.secondsPerOutputToken,
       config.alpha,
     ) +
-    prefillDelay(own, config.alpha, inFlight) +
+    prefillDelay(own, (matchedMax - matched) * perToken, config.alpha, inFlight) +
     decodeDelay(
       outputTokens,
       config.decodeUsPerSequence * 1e-6,

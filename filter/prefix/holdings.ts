@@ -6,7 +6,8 @@ import { RichestPod } from "./richest-pod";
 
 /**
  * Keeps lists, tables and heap in step. Everything lies in one block, and growing the bitmaps
- * re-lays the tables in place: nothing is allocated after construction. Hash 0 means an answer.
+ * re-lays the tables in place: nothing is allocated after construction. A node of
+ * hash 0 is in no table: an answer that is never looked for.
  */
 export class Holdings {
   readonly lists: NodeLists = new NodeLists();

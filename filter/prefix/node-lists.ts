@@ -3,7 +3,7 @@
 /** One checkpoint (or answer) in one pod's cache. Nodes are named by address; 0 is none. */
 @unmanaged
 export class Node {
-  /** The checkpoint's hash; 0 for an answer, which no prompt can match. */
+  /** The checkpoint's hash; for an answer 0 or a key, neither of which a prompt can match. */
   hash: u64;
   /** Neighbours in the pod's list. In a free node `newer` leads to the next free one. */
   older: usize;

@@ -17,6 +17,9 @@ export const CHAIN_MAX: u32 = 65535;
 const BUDGET_BYTES_MIN: u32 = 256 * 1024;
 const BUDGET_BYTES_MAX: u32 = 1024 * 1024 * 1024 - 64 * 1024;
 
+/** Sets an answer apart from the prompt. Any constant does: hashes are keyed. */
+const ANSWER_MARK: u64 = 0x9e3779b97f4a7c15;
+
 const LIVE_BYTES: u32 = PODS_MAX / 8;
 
 if ((PODS_MAX & (PODS_MAX - 1)) != 0 || PODS_MAX < 64) {
@@ -88,9 +91,9 @@ export class PrefixIndex {
     const touchedAt = max(now, 1);
     // A chain was last touched from tail to head, so the node newer than this one is the next.
     let guess: usize = 0;
-    let isTailNew = false;
-    let answered: u64 = 0;
-    for (let i = min(count, CHAIN_MAX); i-- > 0;) {
+    const length = min(count, CHAIN_MAX);
+    let firstNew = length;
+    for (let i = length; i-- > 0;) {
       const hash = legalHash(load<u64>(hashes + (i << 3)));
       const tokens = tokensAt(tokenEnds, i);
       let address = guess;
@@ -99,35 +102,33 @@ export class PrefixIndex {
       }
       if (address != 0) {
         guess = changetype<Node>(address).newer;
-        if (isTailNew) answered = hash;
-        isTailNew = false;
         this.held.lists.touch(changetype<Node>(address), tokens, touchedAt);
       } else {
         guess = 0;
-        isTailNew = true;
+        firstNew = i;
         this.held.add(pod, hash, tokens, touchedAt);
       }
     }
-    if (answered != 0) this.dropAnswer(pod, answered);
+    // Where the chain goes on beyond a prompt that the pod held, the answer to that is part of it.
+    if (firstNew != 0 && firstNew != length) {
+      const prompt = load<u64>(hashes + ((firstNew - 1) << 3));
+      const answer = this.held.find(pod, answerKey(prompt));
+      if (answer != 0) this.held.drop(changetype<Node>(answer));
+    }
     this.held.settle(pod);
   }
 
   /**
    * Counts an answer's tokens against the pod's capacity, as its most recent node. `prompt` is the
-   * last checkpoint of what it answers, 0 where there is none: the next turn holds the answer as part of its prompt, and
-   * it counts once. Of several answers to one prompt the first is that part.
+   * last checkpoint of what it answers, 0 where there is none. An insert that goes on from there
+   * drops it, as part of that chain. Of several answers to one prompt only the first goes so.
    */
   charge(pod: u32, prompt: u64, tokens: u32, now: u32): void {
     if (pod >= PODS_MAX || tokens == 0) return;
-    const key = answerKey(legalHash(prompt));
-    const isFirst = prompt != 0 && this.held.find(pod, key) == 0;
+    const key = answerKey(prompt);
+    const isFirst = this.held.find(pod, key) == 0;
     this.held.add(pod, isFirst ? key : 0, tokens, max(now, 1));
     this.held.settle(pod);
-  }
-
-  private dropAnswer(pod: u32, prompt: u64): void {
-    const address = this.held.find(pod, answerKey(prompt));
-    if (address != 0) this.held.drop(changetype<Node>(address));
   }
 
   /** Time when the pod's checkpoint was last inserted; 0 when the pod does not hold it. */
@@ -184,11 +185,9 @@ export class PrefixIndex {
   }
 }
 
-/** Another hash than any checkpoint's, but by the chance by which those meet. */
-// @ts-ignore: decorator
-@inline
-function answerKey(hash: u64): u64 {
-  return legalHash(rotl<u64>(hash, 32) ^ 0x9e3779b97f4a7c15);
+/** Under what an answer to `prompt` is found: a hash that no prompt has. 0: it is not found. */
+function answerKey(prompt: u64): u64 {
+  return prompt != 0 ? legalHash(rotl<u64>(prompt, 32) ^ ANSWER_MARK) : 0;
 }
 
 /** Tokens of checkpoint `i` alone; ends that fall count as none. */

@@ -14,8 +14,10 @@ export interface ChainLink {
   tokenEnd: number;
 }
 
-/** Begins the names of answers, which no prompt can match. */
+/** Begins the names of answers that stay until they are the oldest. */
 export const ANSWER = "answer ";
+/** Begins the name of the first answer to a prompt, before that prompt's name. */
+const ANSWER_TO = "the answer to ";
 
 interface PodContent {
   /** Oldest first. */
@@ -60,19 +62,28 @@ export class ReferenceIndex {
     return this.pods[pod]!.held.get(key)?.touchedAt ?? 0;
   }
 
-  /** The pod now holds the whole chain, its start most recently. */
+  /**
+   * The pod now holds the whole chain, its start most recently. Where it goes on beyond a prompt
+   * that the pod held, the answer to that prompt is part of it.
+   */
   insert(pod: number, chain: readonly ChainLink[], touchedAt: number): void {
+    const isNew: boolean[] = [];
     for (let i = chain.length - 1; i >= 0; i--) {
       const before = i === 0 ? 0 : chain[i - 1]!.tokenEnd;
+      isNew[i] = !this.pods[pod]!.held.has(chain[i]!.key);
       this.put(pod, chain[i]!.key, { tokens: chain[i]!.tokenEnd - before, touchedAt });
     }
+    const answered = chain[isNew.indexOf(true) - 1];
+    if (answered !== undefined) this.dropIfHeld(pod, `${ANSWER_TO}${answered.key}`);
     this.settle(pod);
   }
 
-  /** An answer is in the pod's cache as well. */
-  charge(pod: number, tokens: number, touchedAt: number): void {
+  /** An answer to that prompt is in the pod's cache as well; null: to none that is known. */
+  charge(pod: number, prompt: string | null, tokens: number, touchedAt: number): void {
     if (tokens === 0) return;
-    this.put(pod, `${ANSWER}${this.answers++}`, { tokens, touchedAt });
+    const name = `${ANSWER_TO}${prompt}`;
+    const isFirst = prompt !== null && !this.pods[pod]!.held.has(name);
+    this.put(pod, isFirst ? name : `${ANSWER}${this.answers++}`, { tokens, touchedAt });
     this.settle(pod);
   }
 
@@ -127,6 +138,10 @@ export class ReferenceIndex {
   private settle(pod: number): void {
     const content = this.pods[pod]!;
     while (content.tokens > content.capacityTokens) this.dropOldest(pod);
+  }
+
+  private dropIfHeld(pod: number, key: string): void {
+    if (this.pods[pod]!.held.has(key)) this.drop(pod, key);
   }
 
   private dropOldest(pod: number): void {

@@ -9,7 +9,10 @@ export const enum Kind {
   Charge = 4,
 }
 
-/** A record as the reference expects it: checkpoints by their names. */
+/**
+ * A record as the reference expects it: checkpoints by their names; of a charge the one that ends
+ * the prompt, if there is one.
+ */
 export interface Told {
   kind: Kind;
   number: number;
@@ -27,6 +30,7 @@ export interface Written extends Omit<Told, "keys"> {
 const PREFIX = "warmroute/1/default/";
 const SEGMENTS_MAX = 64;
 const SEGMENT_HEADER_BYTES = 16;
+const CHARGE_BYTES = 24;
 /** Segments that a VM reads in one tick. */
 export const SEGMENTS_PER_TICK_MAX = 8;
 
@@ -85,6 +89,12 @@ function recordAt(view: DataView, at: number): Written {
     values.push(view.getUint32(at + 12 + i * 12 + 8, true));
   }
   if (count === 0) values.push(view.getUint32(at + 12, true));
+  if (kind === Kind.Charge) {
+    const bytes = view.getUint16(at, true);
+    if (bytes !== CHARGE_BYTES) throw new Error(`a charge of ${bytes} bytes`);
+    const prompt = hashIn(view, at + 16);
+    if (prompt !== 0) hashes.push(prompt);
+  }
   return {
     kind,
     number: view.getUint16(at + 8, true),

@@ -95,7 +95,7 @@ export class ReferenceVm {
   chainOf(prompt: PromptShape, keyNumber: number): ChainLink[] {
     const perByte = 1 / this.rate.bytesPerToken;
     return checkpointsOf(prompt).map(({ key, endBytes }) => ({
-      key: `${keyNumber} ${key}`,
+      key: nameOf(key, keyNumber),
       tokenEnd: Math.floor(endBytes * perByte),
     }));
   }
@@ -182,8 +182,9 @@ export class ReferenceVm {
     // Another cache by now: what this one came to says nothing of it.
     if (!row.isListed || row.life !== routed.life) return;
     if (outputTokens > 0) {
-      this.index.charge(number, outputTokens, this.step(nowMs));
-      this.tell(Kind.Charge, number, [], [outputTokens]);
+      const prompt = promptName(routed);
+      this.index.charge(number, prompt, outputTokens, this.step(nowMs));
+      this.tell(Kind.Charge, number, prompt === null ? [] : [prompt], [outputTokens]);
     }
     if (cachedTokens === undefined) return;
     if (cachedTokens > 0) row.confirmedHits++;
@@ -209,7 +210,7 @@ export class ReferenceVm {
     } else if (kind === Kind.Withdraw) {
       this.index.withdraw(number, keys, Math.max(now - value / STEP_MS, 0) + LAG_STEPS);
     } else if (kind === Kind.Charge) {
-      this.index.charge(number, value, now);
+      this.index.charge(number, keys[0] ?? null, value, now);
     } else if (value / STEP_MS < now) {
       this.index.forgetOlder(number, now - value / STEP_MS);
     }
@@ -219,4 +220,14 @@ export class ReferenceVm {
     assert.ok(this.rows[number] !== undefined);
     this.told.push({ kind, number, epoch: this.rows[number].epoch, keys, values });
   }
+}
+
+/** A checkpoint's name: under another hash key it is another. */
+function nameOf(key: string, keyNumber: number): string {
+  return `${keyNumber} ${key}`;
+}
+
+/** Of the prompt's end, whether or not it has decided where the request went. */
+function promptName({ prompt, keyNumber }: Routed): string | null {
+  return prompt === null ? null : nameOf(checkpointsOf(prompt).at(-1)!.key, keyNumber);
 }

@@ -2,9 +2,11 @@
 // counted where it is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RequestSpec } from "../../../simulator/host/index.js";
 import { decisionOf, firstPod } from "./support/gateway.js";
 import { TwoGateways, type Side } from "./support/gateways.js";
 import { eventAnswer, jsonAnswer, prompt, PROMPT_TOKENS } from "./support/messages.js";
+import { textOf } from "./support/random.js";
 import { makePods } from "./support/sidecar.js";
 import { decodeRecords } from "./support/wire.js";
 
@@ -110,6 +112,40 @@ test("an answer fills a pod's cache once in every VM", () => {
   for (const { gateway } of pair.sides) {
     for (let vm = 0; vm < 3; vm++) {
       const decision = decisionOf(gateway.send(prompt(1), jsonAnswer(), { vm }));
+      assert.equal(decision.cached, PROMPT_TOKENS);
+    }
+  }
+});
+
+test("an answer that the next turn brings back counts once in every VM", () => {
+  const question = { role: "user", content: textOf(1, 7800) };
+  // Its end is 293 bytes behind the last checkpoint inside it: the next turn has one there too.
+  const said = { role: "assistant", content: textOf(2, 20_000) };
+  const more = { role: "user", content: textOf(3, 400) };
+  const turn = (...messages: object[]): RequestSpec => {
+    const body = JSON.stringify({ model: "m", stream: true, messages });
+    return { path: "/v1/chat/completions", bodyChunks: [body] };
+  };
+  // Room for another prompt and the second turn, 9,050 tokens, but not for the answer beside them.
+  const pods = makePods(1).map((pod) => ({ ...pod, capacityTokens: 10_000 }));
+  const pair = new TwoGateways({ vms: 3, pods });
+  warmUp(pair);
+  pair.first.send(prompt(9), {});
+  pair.advance(20);
+  const usage = { prompt: 1950, output: 5000 };
+  pair.first.send(turn(question), eventAnswer(usage), { vm: 1 });
+  pair.advance(300);
+  pair.second.send(turn(question, said, more), {}, { vm: 2 });
+  pair.advance(300);
+  const records = decodeRecords(Buffer.concat(pair.sides[0].reports.map((each) => each.records)));
+  const charges = records.filter(({ kind }) => kind === CHARGE);
+  assert.deepEqual(
+    charges.map(({ answer }) => answer),
+    [{ tokens: 5000, prompt: inserts(pair.sides[0])[1] }],
+  );
+  for (const { gateway } of pair.sides) {
+    for (let vm = 0; vm < 3; vm++) {
+      const decision = decisionOf(gateway.send(prompt(9), {}, { vm }));
       assert.equal(decision.cached, PROMPT_TOKENS);
     }
   }

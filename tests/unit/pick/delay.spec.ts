@@ -65,10 +65,12 @@ describe("an adapter", () => {
 });
 
 describe("our prefill", () => {
-  test("counts once for us, and alpha of it for each other request", () => {
-    expectNear(prefillDelay(0.062, 0.1, 0), 0.062);
-    expectNear(prefillDelay(0.062, 0.1, 10), 0.124);
-    expectNear(prefillDelay(0.062, 0, 10), 0.062);
+  test("counts once for us, and alpha of what is lost here for each other request", () => {
+    expectNear(prefillDelay(0.062, 0.062, 0.1, 0), 0.062);
+    expectNear(prefillDelay(0.062, 0.062, 0.1, 10), 0.124);
+    expectNear(prefillDelay(0.062, 0.031, 0.1, 10), 0.093);
+    expectNear(prefillDelay(0.062, 0, 0.1, 10), 0.062);
+    expectNear(prefillDelay(0.062, 0.062, 0, 10), 0.062);
   });
 });
 

@@ -129,8 +129,12 @@ export class NaiveCost {
     this.unseen = untold;
     this.wait = wait;
     this.firstToken = wait + uncached * tp;
-    this.cost =
-      wait + uncached * tp + config.alpha * uncached * tp * n + config.alpha * output * step * n;
+    let deepest: f64 = 0;
+    for (let other: u32 = 0; other < world.pods; other++) {
+      if (world.at(other).mayBePicked) deepest = Math.max(deepest, world.matched(other));
+    }
+    const lost = (deepest - world.matched(number)) * tp;
+    this.cost = wait + uncached * tp + config.alpha * lost * n + config.alpha * output * step * n;
     // Of the last tenth of the cache, the share that is used, times what a preempted answer waits.
     if (isFresh && !isNaN(pod.kvUse) && pod.kvUse > 0.9) {
       const full = Math.min(10 * (<f64>pod.kvUse - 0.9), 1);

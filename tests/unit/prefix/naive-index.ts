@@ -6,6 +6,8 @@ export class NaiveNode {
     readonly isAnswer: bool,
     public tokens: u32,
     public touchedAt: u32,
+    /** Of an answer: whether it is the first to the prompt `hash`, so that it can come back. */
+    readonly isFirst: bool = false,
   ) {}
 }
 
@@ -15,6 +17,8 @@ export class NaiveIndex {
   readonly capacities: Array<u64> = [];
   nodeCount: u32 = 0;
   evictedCount: u32 = 0;
+  /** Answers that came back as part of a prompt. */
+  answersDropped: u32 = 0;
   width: u32 = 1;
 
   constructor(podCount: i32) {
@@ -52,10 +56,12 @@ export class NaiveIndex {
 
   /** `nodeCountMax` is what the index under test has after the same call. */
   insert(pod: u32, hashes: Array<u64>, ends: Array<u32>, nowMs: u32, nodeCountMax: u32): void {
+    const wasHeld = new Array<bool>(hashes.length);
     for (let i = hashes.length - 1; i >= 0; i--) {
       const start = i > 0 ? ends[i - 1] : 0;
       const tokens = ends[i] > start ? ends[i] - start : 0;
       const at = this.position(pod, hashes[i]);
+      wasHeld[i] = at >= 0;
       if (at >= 0) {
         const node = this.pods[pod].splice(at, 1)[0];
         node.tokens = tokens;
@@ -65,11 +71,44 @@ export class NaiveIndex {
         this.add(pod, new NaiveNode(hashes[i], false, tokens, nowMs), nodeCountMax);
       }
     }
+    let heldDepth = 0;
+    while (heldDepth < hashes.length && wasHeld[heldDepth]) heldDepth++;
+    if (heldDepth > 0 && heldDepth < hashes.length) this.dropAnswer(pod, hashes[heldDepth - 1]);
     this.settle(pod);
   }
 
-  charge(pod: u32, tokens: u32, nowMs: u32, nodeCountMax: u32): void {
-    this.add(pod, new NaiveNode(0, true, tokens, nowMs), nodeCountMax);
+  /** `prompt` 0: none. */
+  charge(pod: u32, prompt: u64, tokens: u32, nowMs: u32, nodeCountMax: u32): void {
+    const isFirst = prompt != 0 && this.answerPosition(pod, prompt) < 0;
+    this.add(pod, new NaiveNode(prompt, true, tokens, nowMs, isFirst), nodeCountMax);
+    this.settle(pod);
+  }
+
+  /** Where the pod's first answer to the prompt is; -1: nowhere. */
+  private answerPosition(pod: u32, prompt: u64): i32 {
+    const nodes = this.pods[pod];
+    for (let i = 0; i < nodes.length; i++) {
+      if (nodes[i].isFirst && nodes[i].hash == prompt) return i;
+    }
+    return -1;
+  }
+
+  private dropAnswer(pod: u32, prompt: u64): void {
+    const at = this.answerPosition(pod, prompt);
+    if (at < 0) return;
+    this.pods[pod].splice(at, 1);
+    this.nodeCount--;
+    this.answersDropped++;
+  }
+
+  /** Takes back an insert's checkpoints from number `from` on, but for those touched later. */
+  forgetChain(pod: u32, hashes: Array<u64>, from: i32, touchedAtMax: u32): void {
+    for (let i = from; i < hashes.length; i++) {
+      const at = this.position(pod, hashes[i]);
+      if (at < 0 || this.pods[pod][at].touchedAt > touchedAtMax) continue;
+      this.pods[pod].splice(at, 1);
+      this.nodeCount--;
+    }
     this.settle(pod);
   }
 

@@ -96,8 +96,10 @@ class Pair {
     const podCount: u32 = 1 + (this.options.podLimit * this.step) / this.options.steps;
     const pod = random.below(min(podCount, this.options.podLimit));
     const kind = random.below(1000);
-    if (kind < 800) this.insert(pod, randomChain(random));
-    else if (kind < 930) this.charge(pod, random.below(900));
+    if (kind < 700) this.insert(pod, randomChain(random));
+    else if (kind < 780) this.turns(pod, randomChain(random));
+    else if (kind < 800) this.forgetChain(pod, randomChain(random));
+    else if (kind < 930) this.charge(pod, this.prompt(randomChain(random)), random.below(900));
     else if (kind < 960) this.forgetOlder(pod, this.nowMs - min(this.nowMs, random.below(3000)));
     else if (kind < 965) this.forgetOlder(pod, u32.MAX_VALUE);
     else if (kind < 999) this.setCapacity(pod, random.below(2 * this.options.capacity + 2000));
@@ -111,10 +113,37 @@ class Pair {
     this.naive.insert(pod, chain.hashes, chain.ends, touchedAt, this.index.nodeCountMax);
   }
 
-  charge(pod: u32, tokens: u32): void {
-    this.index.charge(pod, tokens, this.nowMs);
+  /** What an answer answers: any checkpoint, so that other chains may go on from it. */
+  prompt(chain: Chain): u64 {
+    const count = chain.hashes.length;
+    return count > 0 ? chain.hashes[this.random.below(count)] : 0;
+  }
+
+  charge(pod: u32, prompt: u64, tokens: u32): void {
+    this.index.charge(pod, prompt, tokens, this.nowMs);
     if (tokens == 0) return;
-    this.naive.charge(pod, tokens, max(this.nowMs, 1), this.index.nodeCountMax);
+    this.naive.charge(pod, prompt, tokens, max(this.nowMs, 1), this.index.nodeCountMax);
+  }
+
+  /** Some turns of a chat: each prompt goes on from the one before, and most are answered. */
+  turns(pod: u32, chain: Chain): void {
+    const turn = new Chain();
+    for (let i = 0; i < chain.hashes.length; i++) {
+      turn.hashes.push(chain.hashes[i]);
+      turn.ends.push(chain.ends[i]);
+      if (!this.random.chance(1, 8)) continue;
+      this.insert(pod, turn);
+      if (this.random.chance(3, 4)) this.charge(pod, chain.hashes[i], this.random.below(900));
+      if (this.random.chance(1, 4)) this.insert(pod, randomChain(this.random));
+    }
+  }
+
+  forgetChain(pod: u32, chain: Chain): void {
+    const count = chain.hashes.length;
+    const from = this.random.below(count + 1);
+    const touchedAtMax = this.nowMs - min(this.nowMs, this.random.below(300));
+    this.index.forgetChain(pod, chain.hashes.dataStart, from, count, touchedAtMax);
+    this.naive.forgetChain(pod, chain.hashes, from, touchedAtMax);
   }
 
   forgetOlder(pod: u32, touchedAtMax: u32): void {
@@ -185,6 +214,7 @@ function differences(seed: u64, podLimit: u32, capacity: u32, budget: u32 = SMAL
   const fault = pair.run();
   if (fault != "") return fault;
   if (pair.depthSum == 0 && capacity > 1) return "nothing ever matched";
+  if (pair.naive.answersDropped == 0 && capacity > 1) return "no answer ever came back";
   const isShort = capacity == PLENTY;
   return pair.naive.evictedCount > 0 == isShort ? "" : `${pair.naive.evictedCount} evictions`;
 }
@@ -270,7 +300,7 @@ describe("bounds", () => {
     const pods: u32[] = [PODS_MAX, PODS_MAX + 1, u32.MAX_VALUE];
     for (let i = 0; i < pods.length; i++) {
       put(index, pods[i], plainChain(5, 5));
-      index.charge(pods[i], 100, 1);
+      index.charge(pods[i], 7, 100, 1);
       index.setCapacity(pods[i], 0);
       index.forgetPod(pods[i]);
       expect(index.forgetOlder(pods[i], u32.MAX_VALUE)).toBe(0);
@@ -283,7 +313,7 @@ describe("bounds", () => {
   test("the largest numbers do not overflow a pod's sum", () => {
     const index = new PrefixIndex(MIB);
     index.setCapacity(0, u32.MAX_VALUE);
-    for (let i: u32 = 1; i <= 3; i++) index.charge(0, u32.MAX_VALUE, i);
+    for (let i: u32 = 1; i <= 3; i++) index.charge(0, 0, u32.MAX_VALUE, i);
     expect(index.podTokens(0)).toBe(u32.MAX_VALUE);
     expect(index.nodeCount).toBe(1);
     index.dispose();
@@ -320,6 +350,130 @@ describe("a chain that the pod never served", () => {
     index.insert(5, chain.hashes.dataStart, chain.ends.dataStart, 6, 101);
     index.forgetChain(5, chain.hashes.dataStart, 0, 10, 100);
     expect(depthOf(index, 5, chain)).toBe(6);
+    index.dispose();
+  });
+});
+
+/** A chain of `length` checkpoints of 10 tokens that goes on from the first `shared` of `start`. */
+function goingOn(start: Chain, shared: i32, length: i32, salt: u64): Chain {
+  const chain = plainChain(length, salt);
+  for (let i = 0; i < shared; i++) chain.hashes[i] = start.hashes[i];
+  return chain;
+}
+
+describe("an answer", () => {
+  test("counts once when the next turn brings it back, and the turn after that", () => {
+    const index = new PrefixIndex(MIB);
+    const first = plainChain(4, 9);
+    const second = goingOn(first, 4, 9, 10);
+    const third = goingOn(second, 9, 12, 11);
+    put(index, 3, first);
+    index.charge(3, first.hashes[3], 30, 1);
+    expect(index.podTokens(3)).toBe(40 + 30);
+    put(index, 3, second);
+    expect(index.podTokens(3)).toBe(90);
+    index.charge(3, second.hashes[8], 20, 2);
+    expect(index.podTokens(3)).toBe(90 + 20);
+    put(index, 3, second);
+    expect(index.podTokens(3)).toBe(90 + 20);
+    put(index, 3, third);
+    expect(index.podTokens(3)).toBe(120);
+    expect(index.nodeCount).toBe(12);
+    index.dispose();
+  });
+  test("that a prompt got beside another stays, when one of them comes back", () => {
+    const index = new PrefixIndex(MIB);
+    const prompt = plainChain(4, 12);
+    put(index, 3, prompt);
+    index.charge(3, prompt.hashes[3], 30, 1);
+    index.charge(3, prompt.hashes[3], 500, 1);
+    put(index, 3, goingOn(prompt, 4, 9, 13));
+    expect(index.podTokens(3)).toBe(90 + 500);
+    // The first one's place is free again.
+    index.charge(3, prompt.hashes[3], 7, 1);
+    put(index, 3, goingOn(prompt, 4, 5, 14));
+    expect(index.podTokens(3)).toBe(100 + 500);
+    index.dispose();
+  });
+  test("of another pod stays", () => {
+    const index = new PrefixIndex(MIB);
+    const prompt = plainChain(4, 15);
+    for (let pod: u32 = 3; pod <= 4; pod++) {
+      put(index, pod, prompt);
+      index.charge(pod, prompt.hashes[3], 30, 1);
+    }
+    put(index, 4, goingOn(prompt, 4, 6, 16));
+    expect(index.podTokens(3)).toBe(40 + 30);
+    expect(index.podTokens(4)).toBe(60);
+    index.dispose();
+  });
+  test("to a prompt that a chain does not go on from stays", () => {
+    const index = new PrefixIndex(MIB);
+    const prompt = plainChain(4, 17);
+    put(index, 3, prompt);
+    index.charge(3, prompt.hashes[3], 30, 1);
+    // The prompt itself, its start, and one that leaves it before its end.
+    put(index, 3, prompt);
+    put(index, 3, goingOn(prompt, 3, 3, 18));
+    put(index, 3, goingOn(prompt, 3, 8, 18));
+    expect(index.podTokens(3)).toBe(40 + 50 + 30);
+    expect(index.touchedAt(3, prompt.hashes[3])).toBe(1);
+    index.dispose();
+  });
+  test("goes where the pod's unbroken part of the chain ends, not behind a gap", () => {
+    const index = new PrefixIndex(MIB);
+    const chain = plainChain(6, 19);
+    put(index, 3, chain);
+    for (let i = 0; i < 6; i++) index.charge(3, chain.hashes[i], 1 << (8 + i), 1);
+    const answers: u32 = 0x3f00;
+    // Checkpoints 2, 3 and 5 go, 4 is held behind a gap.
+    index.forgetChain(3, chain.hashes.dataStart, 5, 6, 1);
+    index.forgetChain(3, chain.hashes.dataStart, 2, 4, 1);
+    expect(index.podTokens(3)).toBe(30 + answers);
+    put(index, 3, chain);
+    expect(index.podTokens(3)).toBe(60 + answers - 0x200);
+    // Where the head itself is new, the pod held nothing that an answer could follow.
+    index.forgetChain(3, chain.hashes.dataStart, 5, 6, 1);
+    index.forgetChain(3, chain.hashes.dataStart, 0, 1, 1);
+    put(index, 3, chain);
+    expect(index.podTokens(3)).toBe(60 + answers - 0x200);
+    index.dispose();
+  });
+  test("to a prompt of one checkpoint comes back as well", () => {
+    const index = new PrefixIndex(MIB);
+    const prompt = plainChain(1, 20);
+    put(index, 3, prompt);
+    index.charge(3, prompt.hashes[0], 30, 1);
+    put(index, 3, prompt);
+    expect(index.podTokens(3)).toBe(10 + 30);
+    put(index, 3, goingOn(prompt, 1, 2, 21));
+    expect(index.podTokens(3)).toBe(20);
+    index.dispose();
+  });
+  test("to nothing that is known stays, and so does that of a prompt taken back", () => {
+    const index = new PrefixIndex(MIB);
+    const chain = plainChain(4, 22);
+    chain.hashes[1] = 0;
+    put(index, 3, goingOn(chain, 2, 2, 22));
+    index.charge(3, 0, 30, 1);
+    put(index, 3, chain);
+    expect(index.podTokens(3)).toBe(40 + 30);
+    index.charge(3, chain.hashes[3], 5, 1);
+    index.forgetChain(3, chain.hashes.dataStart, 0, 4, 1);
+    expect(index.podTokens(3)).toBe(30 + 5);
+    put(index, 3, goingOn(chain, 4, 5, 23));
+    expect(index.podTokens(3)).toBe(50 + 30 + 5);
+    index.dispose();
+  });
+  test("makes room for the turn that brings it back", () => {
+    const index = new PrefixIndex(MIB);
+    const first = plainChain(4, 24);
+    index.setCapacity(3, 90);
+    put(index, 3, first);
+    index.charge(3, first.hashes[3], 50, 1);
+    put(index, 3, goingOn(first, 4, 9, 25));
+    expect(depthOf(index, 3, goingOn(first, 4, 9, 25))).toBe(9);
+    expect(index.podTokens(3)).toBe(90);
     index.dispose();
   });
 });

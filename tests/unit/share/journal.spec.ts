@@ -54,7 +54,7 @@ describe("a journal", () => {
       worker.inserts(3, 70);
       worker.journal.isPassingOn = true;
       worker.inserts(3, 71);
-      worker.journal.charge(5, 3, 1, 9);
+      worker.journal.charge(5, 3, 1, 71, 9);
       worker.journal.isPassingOn = false;
       worker.journal.forget(5, 4, 2, 1000);
       worker.journal.publish(5);
@@ -67,6 +67,19 @@ describe("a journal", () => {
       at += load<u16>(at);
     }
     expect(marks).toBe("01100110");
+  });
+
+  test("gives a charge as much room as it takes", () => {
+    const worker = new Worker(1, 7, 0);
+    // As many as fill a segment, and one more.
+    const perSegment = (SEGMENT_BYTES - SEGMENT_HEADER_BYTES) / 24;
+    for (let i: u32 = 0; i <= perSegment; i++) worker.journal.charge(1, 2, 1, 100 + i, 9);
+    worker.journal.publish(1);
+    expect(worker.journal.sequence).toBe(1);
+    const first = segment(worker, 0);
+    expect(first.split(", ").length).toBe(perSegment);
+    expect(first.startsWith("charge 2 1 9 after 100, charge 2 1 9 after 101, ")).toBe(true);
+    expect(segment(worker, 1)).toBe("charge 2 1 9 after " + (100 + perSegment).toString());
   });
 
   test("is told to the sink once, record by record", () => {

@@ -35,9 +35,9 @@ export class Noter implements RecordSink {
     this.words.push(text);
   }
 
-  onCharge(endpoint: u32, epoch: u32, tokens: u32): void {
+  onCharge(endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void {
     const words = ["charge", endpoint.toString(), epoch.toString(), tokens.toString()];
-    this.words.push(words.join(" "));
+    this.words.push(words.join(" ") + " after " + prompt.toString());
   }
 
   onRange(_at: usize, bytes: u32): void {

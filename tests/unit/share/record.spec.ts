@@ -57,8 +57,13 @@ describe("records", () => {
     ];
     for (let i = 0; i < expected.length; i++) expect(load<u8>(block + i)).toBe(expected[i]);
     expect(read(block, 24)).toBe("24: insert 258 50595078 1230066625199609624:555885348");
-    writeCharge(block, 5, 6, 900);
-    expect(read(block, 16)).toBe("16: charge 5 6 900");
+    writeCharge(block, 5, 6, 0x2122232425262728, 0x0384);
+    const charge: u8[] = [
+      24, 0, 4, 0, 6, 0, 0, 0, 5, 0, 0, 0, 0x84, 3, 0, 0, 0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22,
+      0x21,
+    ];
+    for (let i = 0; i < charge.length; i++) expect(load<u8>(block + i)).toBe(charge[i]);
+    expect(read(block, 24)).toBe("24: charge 5 6 900 after 2387509390608836392");
     writeForget(block, 5, 6, 0x0708);
     const forget: u8[] = [16, 0, 2, 0, 6, 0, 0, 0, 5, 0, 0, 0, 8, 7, 0, 0];
     for (let i = 0; i < forget.length; i++) expect(load<u8>(block + i)).toBe(forget[i]);
@@ -142,6 +147,16 @@ describe("a range of records", () => {
     store<u16>(block + 12, 20);
     store<u32>(block + 28, 99);
     expect(read(block, 32)).toBe("32: forget 1 2 4");
+  });
+
+  test("is read past a charge without its prompt, and one with more than that counts", () => {
+    writeCharge(block, 1, 2, 70, 3);
+    store<u16>(block, 20);
+    writeCharge(block + 20, 1, 2, 71, 4);
+    store<u16>(block + 20, 28);
+    store<u32>(block + 44, 99);
+    writeForget(block + 48, 1, 2, 5);
+    expect(read(block, 64)).toBe("64: charge 1 2 4 after 71, forget 1 2 5");
   });
 
   test("of random bytes is walked to its end and no further", () => {

@@ -172,6 +172,8 @@ export interface JournalRecord {
   number: number;
   /** Of an insert: checkpoint hash and tokens from the start. */
   entries: { hash: bigint; tokens: number }[];
+  /** Of a charge: the answer's tokens, and the last checkpoint of what it answers. */
+  answer?: { tokens: number; prompt: bigint };
 }
 
 /** Splits records; throws where a length is wrong. */
@@ -193,8 +195,14 @@ export function decodeRecords(bytes: Buffer): JournalRecord[] {
       epoch: bytes.readUInt32LE(at + 4),
       number: bytes.readUInt16LE(at + 8),
       entries,
+      ...(kind === 4 ? { answer: answerAt(bytes, at, size) } : {}),
     });
     at += size;
   }
   return records;
+}
+
+function answerAt(bytes: Buffer, at: number, size: number): { tokens: number; prompt: bigint } {
+  if (size !== 24) throw new Error(`a charge of ${size} bytes`);
+  return { tokens: bytes.readUInt32LE(at + 12), prompt: bytes.readBigUInt64LE(at + 16) };
 }
