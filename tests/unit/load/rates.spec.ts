@@ -126,14 +126,14 @@ describe("means", () => {
 });
 
 describe("prefill", () => {
-  test("weighs against 20,000 tokens of belief, without one step of decode", () => {
+  test("weighs against 20,000 tokens of belief, one pod's against 200,000 of the pool's", () => {
     const rates = newRates();
     const endpoint = new Endpoints().at(0);
     rates.learnPrefill(endpoint, 4.012, 20000);
-    // (4 s + 20000 * 62 µs) / 40000
+    // Without one step of decode: (4 s + 20000 * 62 µs) / 40000
     expect(isNear(rates.prefillSecondsPerToken, 131e-6, 1e-9)).toBe(true);
-    // The pod's own: (4 s + 20000 * 131 µs) / 40000
-    expect(isNear(rates.prefillOf(endpoint), 165.5e-6, 1e-9)).toBe(true);
+    // The pod's own: (4 s + 200000 * 131 µs) / 220000
+    expect(isNear(rates.prefillOf(endpoint), 137.2727e-6, 1e-6)).toBe(true);
   });
   test("of a pod that says nothing is the pool's", () => {
     const endpoints = new Endpoints();
@@ -145,12 +145,13 @@ describe("prefill", () => {
   test("tells a slow pod from a fast one", () => {
     const endpoints = new Endpoints();
     const rates = newRates();
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < 1000; i++) {
       rates.learnPrefill(endpoints.at(0), 0.1 + 0.012, 2000);
       rates.learnPrefill(endpoints.at(1), 0.4 + 0.012, 2000);
     }
-    expect(isNear(rates.prefillOf(endpoints.at(0)), 50e-6, 0.15)).toBe(true);
-    expect(isNear(rates.prefillOf(endpoints.at(1)), 200e-6, 0.15)).toBe(true);
+    // 100 samples of 2,000 tokens stay, and as many of the pool's 125 µs: 87.5 and 162.5 µs.
+    expect(isNear(rates.prefillOf(endpoints.at(0)), 87.5e-6, 0.05)).toBe(true);
+    expect(isNear(rates.prefillOf(endpoints.at(1)), 162.5e-6, 0.05)).toBe(true);
   });
   test("learns nothing from short prompts", () => {
     const rates = newRates();

@@ -1,5 +1,5 @@
 // The pick: scenarios by hand, and random pools against the plain cost of tests/unit/pick/world.ts.
-import { MISSING } from "../../../filter/load/endpoint";
+import { Endpoint, MISSING } from "../../../filter/load/endpoint";
 import { rendezvous } from "../../../filter/pick/pick";
 import { Random } from "../prefix/random";
 import { NaiveCost, NOW_MS, World } from "./world";
@@ -350,13 +350,18 @@ function randomWorld(random: Random): World {
   return world;
 }
 
+/** Ours, the other VMs', and what other gateways told of. */
+function inFlight(pod: Endpoint): i32 {
+  return pod.ownInFlight + pod.otherInFlight + <i32>pod.sharedInFlight;
+}
+
 /** Better within the slack, by the design's order. */
 function isBetter(world: World, a: u32, b: u32): bool {
   const matchedA = world.matched(a);
   const matchedB = world.matched(b);
   if (matchedA != matchedB) return matchedA > matchedB;
-  const inFlightA = world.at(a).ownInFlight + world.at(a).otherInFlight;
-  const inFlightB = world.at(b).ownInFlight + world.at(b).otherInFlight;
+  const inFlightA = inFlight(world.at(a));
+  const inFlightB = inFlight(world.at(b));
   if (inFlightA != inFlightB) return inFlightA < inFlightB;
   return rendezvous(world.query.tieSeed, a) > rendezvous(world.query.tieSeed, b);
 }

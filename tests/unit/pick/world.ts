@@ -6,7 +6,7 @@ import { pick, PickAnswer, PickQuery } from "../../../filter/pick/pick";
 
 export const NOW_MS: f64 = 1767225600000;
 /** Tokens of evidence that the pool's rate weighs in a pod's own. */
-const PRIOR: f64 = 20000;
+const PRIOR: f64 = 200000;
 
 export class World {
   readonly endpoints: Endpoints = new Endpoints();
