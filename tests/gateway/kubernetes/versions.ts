@@ -8,7 +8,7 @@ import { pushFilter, withCustomSection } from "../support/filter-image.js";
 import type { JsonPatch } from "../support/overlay.js";
 import { FILTER_WASM } from "../support/tools.js";
 import { LLM_LISTENER } from "../support/world.js";
-import { Traffic, until, untilCached } from "./client.js";
+import { cachedTokens, Traffic, until, untilCached } from "./client.js";
 import { HeldAnswer } from "./held-answer.js";
 import { get } from "./the-world.js";
 
@@ -67,7 +67,7 @@ describe("changes under traffic", () => {
   });
 
   test("a new version of the filter: none fails or is cut, and its index is warm", async () => {
-    const known = await Promise.all(KNOWN.map((text) => untilCached(get(), text)));
+    await Promise.all(KNOWN.map((text) => untilCached(get(), text)));
     const module = withCustomSection(readFileSync(FILTER_WASM), "the next version");
     const filter = await pushFilter(join(get().rig.folder, "images"), "v2", module);
     traffic = new Traffic(get(), TEXTS);
@@ -89,11 +89,11 @@ describe("changes under traffic", () => {
     const rest = left;
     let kept = 0;
     while (left > 0) {
-      const { decision, pod } = await get().chat(KNOWN[--left] as string);
-      if (decision.reason === "prefix" && pod === known[left]?.pod) kept++;
+      const answer = await get().chat(KNOWN[--left] as string);
+      if (answer.decision.reason === "prefix" && cachedTokens(answer) > 0) kept++;
     }
     // The other traffic may make a pod so busy that another wins; a cold index keeps about a third.
-    assert.ok(kept >= 0.9 * rest, `${kept} of ${rest} went to the pod that holds their prompt`);
+    assert.ok(kept >= 0.9 * rest, `${kept} of ${rest} went to a pod that holds their prompt`);
     await traffic.more(100);
     await noneFailed();
     await held.endsWhole();
