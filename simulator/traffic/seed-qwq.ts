@@ -1,12 +1,11 @@
 // The published benchmark of ACK Gateway with Inference Extension: QwQ-32B, 60 requests in flight.
-import { Random } from "../workloads/random.js";
-import { ownId, single, singles, type Traffic } from "./traffic.js";
+import { prefixed } from "./prefixed.js";
+import type { Traffic } from "./traffic.js";
 
 /** Its command: prefix 1,000 tokens, input 4,000 and output 3,000 with range ratio 0.2. */
 const PREFIX_TOKENS = 1000;
 const INPUT_TOKENS = { min: 800, max: 4000 };
 const OUTPUT_TOKENS = { min: 600, max: 3000 };
-const PREFIX_ID = 1;
 
 export const SEED_QWQ: Traffic = {
   name: "seed-qwq",
@@ -17,17 +16,5 @@ export const SEED_QWQ: Traffic = {
   seconds: 240,
   requests: 3000,
   turns: 1,
-  source: (seed) =>
-    singles((conversation) => {
-      const random = Random.from(seed, conversation);
-      const tokens = random.integer(INPUT_TOKENS.min, INPUT_TOKENS.max);
-      return single(
-        conversation,
-        [
-          { role: "system", id: PREFIX_ID, tokens: PREFIX_TOKENS },
-          { role: "user", id: ownId(conversation, 0), tokens },
-        ],
-        random.integer(OUTPUT_TOKENS.min, OUTPUT_TOKENS.max),
-      );
-    }),
+  source: (seed) => prefixed(seed, PREFIX_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS),
 };

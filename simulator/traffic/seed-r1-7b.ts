@@ -1,12 +1,11 @@
 // The other published benchmark of the extension: DeepSeek-R1-Distill-Qwen-7B, 200 in flight.
-import { Random } from "../workloads/random.js";
-import { ownId, single, singles, type Traffic } from "./traffic.js";
+import { prefixed } from "./prefixed.js";
+import type { Traffic } from "./traffic.js";
 
 /** Its command: prefix 10 tokens, input 1,550 and output 1,800 with range ratio 0.2. */
 const PREFIX_TOKENS = 10;
 const INPUT_TOKENS = { min: 310, max: 1550 };
 const OUTPUT_TOKENS = { min: 360, max: 1800 };
-const PREFIX_ID = 1;
 
 /**
  * It names neither the number of pods (5 assumed, as in the first benchmark) nor a latency. Its GPU
@@ -21,17 +20,5 @@ export const SEED_R1_7B: Traffic = {
   seconds: 240,
   requests: 3000,
   turns: 1,
-  source: (seed) =>
-    singles((conversation) => {
-      const random = Random.from(seed, conversation);
-      const tokens = random.integer(INPUT_TOKENS.min, INPUT_TOKENS.max);
-      return single(
-        conversation,
-        [
-          { role: "system", id: PREFIX_ID, tokens: PREFIX_TOKENS },
-          { role: "user", id: ownId(conversation, 0), tokens },
-        ],
-        random.integer(OUTPUT_TOKENS.min, OUTPUT_TOKENS.max),
-      );
-    }),
+  source: (seed) => prefixed(seed, PREFIX_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS),
 };

@@ -1,5 +1,6 @@
 // The four kinds of traffic of the policy study, on 8 pods of Qwen3-32B with vLLM V1.
 import { drawShare, Random, zipfShares } from "../workloads/random.js";
+import { prefixed } from "./prefixed.js";
 import {
   ownId,
   single,
@@ -74,19 +75,7 @@ export const RANDOM_TRAFFIC: Traffic = {
   name: "random",
   title: "one system prompt of 1,000 tokens, and 800 to 4,000 that nobody shares",
   load: { ratePerS: 15 },
-  source: (seed) =>
-    singles((conversation) => {
-      const random = Random.from(seed, conversation);
-      const tokens = random.integer(800, 3999);
-      return single(
-        conversation,
-        [
-          { role: "system", id: 1, tokens: 1000 },
-          { role: "user", id: ownId(conversation, 0), tokens },
-        ],
-        random.integer(200, 1199),
-      );
-    }),
+  source: (seed) => prefixed(seed, 1000, { min: 800, max: 3999 }, { min: 200, max: 1199 }),
 };
 
 const CHAT_TURNS = 8;

@@ -1,22 +1,6 @@
 // The pick where several gateways lead to the same pods, and tell each other of their load.
 import { MISSING } from "../../../filter/load/endpoint";
-import { Random } from "../prefix/random";
-import { NaiveCost, NOW_MS, World } from "./world";
-
-/** How often each pod is picked over `seeds` prompts. */
-function counts(world: World, seeds: u32): Array<u32> {
-  const picked = new Array<u32>(world.pods).fill(0);
-  const random = new Random(77);
-  for (let i: u32 = 0; i < seeds; i++) {
-    world.query.tieSeed = random.next();
-    picked[world.pick()] += 1;
-  }
-  return picked;
-}
-
-function expectNear(actual: f64, expected: f64): void {
-  expect(Math.abs(actual - expected)).toBeLessThan(1e-9 + Math.abs(expected) * 1e-9);
-}
+import { counts, expectNear, NaiveCost, NOW_MS, World } from "./world";
 
 describe("what other gateways tell", () => {
   test("and what a scrape shows beyond ours: the larger counts, not the sum", () => {

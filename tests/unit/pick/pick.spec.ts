@@ -2,22 +2,7 @@
 import { Endpoint, MISSING } from "../../../filter/load/endpoint";
 import { rendezvous } from "../../../filter/pick/pick";
 import { Random } from "../prefix/random";
-import { NaiveCost, NOW_MS, World } from "./world";
-
-/** How often each pod is picked over `seeds` prompts. */
-function counts(world: World, seeds: u32): Array<u32> {
-  const picked = new Array<u32>(world.pods).fill(0);
-  const random = new Random(77);
-  for (let i: u32 = 0; i < seeds; i++) {
-    world.query.tieSeed = random.next();
-    picked[world.pick()] += 1;
-  }
-  return picked;
-}
-
-function expectNear(actual: f64, expected: f64): void {
-  expect(Math.abs(actual - expected)).toBeLessThan(1e-9 + Math.abs(expected) * 1e-9);
-}
+import { counts, expectNear, NaiveCost, NOW_MS, World } from "./world";
 
 describe("idle pods without a match", () => {
   test("are picked fairly over 1,000 prompts", () => {

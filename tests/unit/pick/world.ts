@@ -3,6 +3,7 @@ import { Config } from "../../../filter/config";
 import { Endpoint, Endpoints, MISSING } from "../../../filter/load/endpoint";
 import { Rates } from "../../../filter/load/rates";
 import { pick, PickAnswer, PickQuery } from "../../../filter/pick/pick";
+import { Random } from "../prefix/random";
 
 export const NOW_MS: f64 = 1767225600000;
 /** Tokens of evidence that the pool's rate weighs in a pod's own. */
@@ -80,6 +81,21 @@ export class World {
     const depth = <i32>load<u16>(this.query.depths + ((<usize>number) << 1));
     return depth == 0 || this.at(number).isCacheOff ? 0 : <f64>this.ends[depth - 1];
   }
+}
+
+/** How often each pod is picked over `seeds` prompts. */
+export function counts(world: World, seeds: u32): Array<u32> {
+  const picked = new Array<u32>(world.pods).fill(0);
+  const random = new Random(77);
+  for (let i: u32 = 0; i < seeds; i++) {
+    world.query.tieSeed = random.next();
+    picked[world.pick()] += 1;
+  }
+  return picked;
+}
+
+export function expectNear(actual: f64, expected: f64): void {
+  expect(Math.abs(actual - expected)).toBeLessThan(1e-9 + Math.abs(expected) * 1e-9);
 }
 
 /** One pod's cost, term by term as the design lists them. All times in seconds. */
