@@ -1,5 +1,6 @@
 // Puts the parts together: what always runs, and the modules that the configuration turns on.
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import type { Config } from "./config/schema.js";
@@ -36,7 +37,7 @@ export interface RunningSidecar {
 /** Resolves when the port is open; rejects with a ConfigError, or when the port cannot be had. */
 export async function startSidecar(config: Config, parts: SidecarParts): Promise<RunningSidecar> {
   const { clock, log } = parts;
-  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log));
+  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log), hostname());
   const state: SidecarState = {
     sync,
     clock,
