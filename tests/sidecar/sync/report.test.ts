@@ -109,7 +109,7 @@ test("deep nesting and prototype keys are just JSON", () => {
 });
 
 test("no cut and no flipped byte of a report throws", () => {
-  const whole = report(GOOD, insertRecord(7n), 1);
+  const whole = report(GOOD, insertRecord(7n));
   for (let length = 0; length <= whole.length; length++) decodeReport(whole.subarray(0, length));
   for (let at = 0; at < whole.length; at++) {
     const changed = Buffer.from(whole);
