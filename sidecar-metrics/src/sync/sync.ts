@@ -36,7 +36,7 @@ export class SyncService {
     private readonly clock: Clock,
     private key: Buffer,
     /** What people call the gateways here. */
-    private readonly name: string,
+    readonly name: string,
   ) {}
 
   /** The life of this sidecar, as it is written in reports and messages. */
@@ -46,7 +46,12 @@ export class SyncService {
 
   add(pool: Pool): void {
     this.wrongPools.delete(pool.name);
-    const exchange = new PoolExchange(pool, { node: this.node, name: this.name }, this.clock, this.key);
+    const exchange = new PoolExchange(
+      pool,
+      { node: this.node, name: this.name },
+      this.clock,
+      this.key,
+    );
     this.pools.set(pool.name, { pool, gateways: new Gateways(), exchange });
     // Records name pods: those of pods that are not known yet would be lost.
     pool.whenListed(() => this.carrier?.follow(exchange));
