@@ -62,6 +62,13 @@ export class LoadLedger {
     };
   }
 
+  /** Requests of a gateway on all pods, as it last told. */
+  inFlightOf(gateway: string): number {
+    let sum = 0;
+    for (const { inFlight } of this.members.get(gateway)?.loads.values() ?? []) sum += inFlight;
+    return sum;
+  }
+
   /** True where there is another gateway than this one. */
   hasOthers(gateway: string): boolean {
     return this.members.size > (this.members.has(gateway) ? 1 : 0);

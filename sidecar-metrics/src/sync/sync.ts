@@ -42,7 +42,7 @@ export class SyncService {
     private readonly clock: Clock,
     private key: Buffer,
     /** What people call the gateways here. */
-    private readonly name: string,
+    readonly name: string,
   ) {}
 
   /** The life of this sidecar, as it is written in reports and messages. */

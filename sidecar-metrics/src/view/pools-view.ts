@@ -4,6 +4,7 @@ import type { Gateway } from "../sync/gateways.js";
 import type { PoolState } from "../sync/sync.js";
 import { modelsView } from "./models-view.js";
 import { findProblems } from "./problems.js";
+import { carrierView, sharingView } from "./sharing-view.js";
 import type { SidecarState } from "./state.js";
 
 export type PodStatus = "new" | "ok" | "failing" | "draining";
@@ -18,6 +19,7 @@ export function poolsView(state: SidecarState) {
     problems: findProblems(state),
     notes: state.cluster?.notes() ?? [],
     kubernetes: state.cluster?.view() ?? null,
+    sharing: carrierView(state),
     pools: [...state.sync.pools.values()].map((pool) => poolView(pool, nowMs, unixMs)),
   };
 }
@@ -47,7 +49,7 @@ export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number,
       })),
     ),
     totals: { ...gateways.totals, decisions: Object.fromEntries(gateways.totals.decisions) },
-    recordBytes: exchange.records.bytes,
+    sharing: sharingView(exchange, nowMs),
   };
 }
 
