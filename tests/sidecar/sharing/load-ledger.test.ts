@@ -35,7 +35,9 @@ test("sums are the plain sums of the others, over thousands of steps", () => {
     plain.set(gateway, new Map([...before, ...told]));
     const asks = `g${upTo(7)}`;
     for (const pod of pods) {
-      const others = [...plain].filter(([name]) => name !== asks).map(([, loads]) => loads.get(pod));
+      const others = [...plain]
+        .filter(([name]) => name !== asks)
+        .map(([, loads]) => loads.get(pod));
       const sum = (field: keyof SharedLoad): number =>
         others.reduce((total, one) => total + (one?.[field] ?? 0), 0);
       const expected = {
