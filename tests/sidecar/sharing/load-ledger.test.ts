@@ -88,6 +88,7 @@ test("inventing gateways is bounded: the one silent for longest goes, with its r
   for (let i = 0; i < invented; i++) {
     ledger.take(`g${i}`, new Map([[0, load(1)]]), true, 0);
     if (i % 100 === 0) ledger.take("g0", new Map([[0, load(10)]]), true, 0);
+    assert.equal(ledger.inFlightOf("g0"), 10, "it speaks now and then");
   }
   assert.equal(ledger.size, MEMBERS_MAX);
   assert.equal(ledger.others(0, "g0").inFlight, MEMBERS_MAX - 1);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WHOLE_LOAD_MS } from "../../../sidecar-metrics/src/sharing/pool-exchange.js";
-import { gateway, type Load, seeded, TestGateway, World } from "../support/sharing.js";
+import type { TestGateway} from "../support/sharing.js";
+import { gateway, type Load, seeded, World } from "../support/sharing.js";
 
 const STEPS = 6_000;
 const PODS = ["10.0.0.1:80", "10.0.0.2:80", "[2001:db8::3]:80", "10.0.0.4:80"];
