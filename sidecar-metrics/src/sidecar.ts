@@ -1,5 +1,6 @@
 // Puts the parts together: what always runs, and the modules that the configuration turns on.
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import type { Config } from "./config/schema.js";
@@ -36,7 +37,7 @@ export interface RunningSidecar {
 /** Resolves when the port is open; rejects with a ConfigError, or when the port cannot be had. */
 export async function startSidecar(config: Config, parts: SidecarParts): Promise<RunningSidecar> {
   const { clock, log } = parts;
-  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log));
+  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log), hostname());
   const state: SidecarState = {
     sync,
     clock,
@@ -82,7 +83,7 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
 
 /** Before it `hasStarted` the state does not know yet what is to be waited for. */
 function addCoreRoutes(server: HttpServer, state: SidecarState, hasStarted: () => boolean): void {
-  const pendingPools = createReadiness(state);
+  const findPending = createReadiness(state);
   server.route("POST", "/v1/sync", ({ query, body }) => {
     const answer = state.sync.answer(query.get("pool") ?? "", body);
     if (answer.status !== 200) return plain(answer.status, answer.error);
@@ -94,9 +95,9 @@ function addCoreRoutes(server: HttpServer, state: SidecarState, hasStarted: () =
   });
   server.route("GET", "/healthz", () => plain(200, "ok"));
   server.route("GET", "/readyz", () => {
-    const pending = hasStarted() ? pendingPools() : ["all pools"];
+    const pending = hasStarted() ? findPending() : ["the first scrapes of all pools"];
     if (pending.length === 0) return plain(200, "ready");
-    return plain(503, `waiting for the first scrapes of ${pending.join(", ")}`);
+    return plain(503, `waiting for ${pending.join(" and ")}`);
   });
 }
 

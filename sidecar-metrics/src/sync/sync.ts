@@ -1,13 +1,15 @@
-// Answers one poll of a gateway: takes its report in, gives the load table and, if asked, records.
+// Answers one poll of a gateway: takes its report in, gives the load table and others' records.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.js";
 import type { Pool } from "../pools/pool.js";
+import type { Carrier } from "../sharing/carrier.js";
+import { PoolExchange } from "../sharing/pool-exchange.js";
 import { Gateways } from "./gateways.js";
-import { RecordStore } from "./records.js";
-import { type DecodedReport, decodeReport } from "./report.js";
+import { type DecodedReport, decodeReport, type GatewayReport } from "./report.js";
 
 const ANSWER_MAGIC = 0x31415257; // "WRA1", little-endian.
 const ANSWER_HEADER_BYTES = 16;
+const U32 = 2 ** 32;
 const WRONG_POOLS_MAX = 8;
 const POOL_NAME_CHARS_MAX = 63;
 
@@ -15,7 +17,7 @@ const POOL_NAME_CHARS_MAX = 63;
 export interface PoolState {
   pool: Pool;
   gateways: Gateways;
-  records: RecordStore;
+  exchange: PoolExchange;
 }
 
 export type SyncAnswer = { status: 200; body: Buffer } | { status: 400 | 404; error: string };
@@ -26,30 +28,57 @@ export class SyncService {
   readonly incarnation = randomBytes(8).readBigUInt64LE();
   /** Pools that gateways asked for in vain, newest last. */
   readonly wrongPools = new Map<string, number>();
+  /** Joins other sidecars; null: there are none, only the gateways here share. */
+  carrier: Carrier | null = null;
   private sequence = 0;
 
   constructor(
     private readonly clock: Clock,
     private key: Buffer,
+    /** What people call the gateways here. */
+    readonly name: string,
   ) {}
+
+  /** The life of this sidecar, as it is written in reports and messages. */
+  get node(): string {
+    return this.incarnation.toString(16).padStart(16, "0");
+  }
 
   add(pool: Pool): void {
     this.wrongPools.delete(pool.name);
-    this.pools.set(pool.name, { pool, gateways: new Gateways(), records: new RecordStore() });
+    const exchange = new PoolExchange(
+      pool,
+      { node: this.node, name: this.name },
+      this.clock,
+      this.key,
+    );
+    this.pools.set(pool.name, { pool, gateways: new Gateways(), exchange });
+    // Records name pods: those of pods that are not known yet would be lost.
+    pool.whenListed(() => this.carrier?.follow(exchange));
   }
 
   /** Gateways that ask for it from now on hear that there is no such pool. */
   remove(name: string): void {
+    const state = this.pools.get(name);
+    if (state !== undefined) this.carrier?.unfollow(state.exchange);
     this.pools.delete(name);
+  }
+
+  /** Reads the kept records again, from their beginning. */
+  private refollow({ pool, exchange }: PoolState): void {
+    if (!pool.isListed) return;
+    this.carrier?.unfollow(exchange);
+    this.carrier?.follow(exchange);
   }
 
   /** A new key makes every hash in the kept records meaningless. */
   setHashKey(key: Buffer): void {
     if (key.equals(this.key)) return;
     this.key = key;
-    for (const { records, gateways } of this.pools.values()) {
-      records.clear();
-      gateways.restartReplays();
+    for (const state of this.pools.values()) {
+      state.exchange.setKey(key);
+      // What others said under the new key before we had it was passed over.
+      this.refollow(state);
     }
   }
 
@@ -63,7 +92,7 @@ export class SyncService {
     }
     const decoded = decodeReport(body);
     if (!decoded.ok) return { status: 400, error: decoded.error };
-    const batches = this.exchange(state, decoded, nowMs);
+    const { batches, cursor } = this.exchange(state, decoded, nowMs);
     const header = {
       strategy: state.pool.strategy,
       hashKey: this.key,
@@ -71,7 +100,8 @@ export class SyncService {
       sequence: ++this.sequence,
       madeAtUnixMs: this.clock.unixMs(),
     };
-    const table = state.pool.encode(header, nowMs);
+    const loadOf = state.exchange.loadFor(decoded.report.incarnation, nowMs);
+    const table = state.pool.encode(header, nowMs, loadOf);
     const head = Buffer.alloc(ANSWER_HEADER_BYTES);
     head.writeUInt32LE(ANSWER_MAGIC, 0);
     head.writeUInt32LE(table.length, 4);
@@ -79,26 +109,30 @@ export class SyncService {
       batches.reduce((bytes, batch) => bytes + batch.length, 0),
       8,
     );
+    head.writeUInt32LE(cursor % U32, 12);
     // The copy also keeps this answer whole while the next one is encoded into the same bytes.
     return { status: 200, body: Buffer.concat([head, table, ...batches]) };
   }
 
+  /** Takes in what the gateway told, and finds what it has not heard. */
   private exchange(
-    { gateways, records }: PoolState,
-    decoded: Extract<DecodedReport, { ok: true }>,
+    { pool, gateways, exchange }: PoolState,
+    { report, records }: Extract<DecodedReport, { ok: true }>,
     nowMs: number,
-  ): Buffer[] {
-    const gateway = gateways.take(decoded.report, nowMs);
-    const { incarnation } = decoded.report;
-    records.add(incarnation, decoded.records, nowMs);
-    if (!decoded.asksReplay) {
-      // Asking again after a pause means starting again: whatever it had is lost to it.
-      gateway.replayCursor = null;
-      return [];
-    }
-    const { batches, cursor } = records.replay(incarnation, gateway.replayCursor, nowMs);
-    gateway.replayCursor = cursor;
-    return batches;
+  ): { batches: Buffer[]; cursor: number } {
+    const cursor = this.cursorOf(report, exchange);
+    gateways.take(report, cursor, nowMs);
+    exchange.tell(report.incarnation, report.pods, records);
+    // Until the pods' lives are known the filter would drop records of them.
+    if (report.records === null || !pool.hasBeenScraped)
+      return { batches: [], cursor: cursor ?? 0 };
+    return exchange.records.after(report.incarnation, cursor, nowMs);
+  }
+
+  /** A cursor that another sidecar gave, or this one in another life, says nothing here. */
+  private cursorOf({ records }: GatewayReport, exchange: PoolExchange): number | null {
+    if (records?.sidecar !== this.node) return null;
+    return exchange.records.cursorOf(records.next);
   }
 
   private noteWrongPool(asked: string, nowMs: number): void {
