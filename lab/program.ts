@@ -10,7 +10,7 @@ export interface Frame {
   /** Aborted by Ctrl-C and by the first component that ends by itself. */
   watch: FailureWatch;
   /** `release` runs when the body is over and its error is told; the last one given is first. */
-  atEnd(release: () => void | Promise<void>): void;
+  atEnd: (release: () => void | Promise<void>) => void;
 }
 
 /**

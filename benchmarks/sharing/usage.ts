@@ -41,7 +41,7 @@ function componentsOf(world: World): ComponentMs {
   return {
     envoy: sum(world.gateways.map((one) => one.envoy.pid)),
     sidecar: sum(world.gateways.map((one) => one.sidecar.child.pid)),
-    nats: sum(world.nats === null ? [] : [world.nats.child.pid]),
+    nats: sum([world.nats?.pid ?? []].flat()),
     pods: sum([world.pods.pid]),
   };
 }

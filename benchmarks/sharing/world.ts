@@ -1,9 +1,8 @@
 // What one run stands on: fresh pods, gateways, and a nats-server where they share.
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkFilter, startGateway, type Gateway } from "../../lab/gateway.js";
 import type { FailureWatch } from "../../lab/failure.js";
-import { startNatsServer, type NatsServer } from "./nats.js";
+import { NatsServer } from "./nats.js";
 import { SimulatedPods } from "../../lab/simulated-pods.js";
 import { POD_COUNT, POOL } from "./service.js";
 
@@ -15,6 +14,8 @@ export interface Ground {
   /** For logs and configurations. */
   folder: string;
   watch: FailureWatch;
+  /** Path of nats-server. */
+  natsProgram: string;
 }
 
 export interface WorldOptions extends Ground {
@@ -45,8 +46,8 @@ export class World {
       ...{ count: POD_COUNT, folder, watch },
       args: options.podArguments,
     });
-    const nats = options.isSharing ? await startNatsServer({ folder: join(folder, "nats") }) : null;
-    if (nats !== null) watch.watch(nats.child);
+    const program = options.natsProgram;
+    const nats = options.isSharing ? await NatsServer.start({ program }) : null;
     const world = new World(options, pods, nats);
     for (let i = 0; i < options.gateways; i++) await world.addGateway();
     await sleep(SETTLE_MS);
@@ -72,9 +73,7 @@ export class World {
     watch.check();
     for (const { envoy } of this.gateways) await checkFilter(envoy);
     await Promise.all([...this.gateways.map((one) => one.stop()), this.pods.stop()]);
-    if (this.nats === null) return;
-    watch.expectEnd(this.nats.child);
-    await this.nats.stop();
+    await this.nats?.remove();
   }
 
   private sidecarConfig(name: string): Record<string, unknown> {
