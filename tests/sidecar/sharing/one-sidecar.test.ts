@@ -141,7 +141,7 @@ test("cursors go on behind 2^32, and one given into an empty store loses nothing
   assert.equal(next, 5);
 });
 
-test("fractions and giants in a report are in no other pod's sums, and leave nothing behind", () => {
+test("fractions and giants in a report touch no other pod, and leave nothing behind", () => {
   const world = new World();
   const sidecar = world.sidecar([X, Y], ALONE);
   const b = gateway(sidecar, "b");

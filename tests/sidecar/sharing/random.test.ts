@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WHOLE_LOAD_MS } from "../../../sidecar-metrics/src/sharing/pool-exchange.js";
-import type { TestGateway} from "../support/sharing.js";
+import type { TestGateway } from "../support/sharing.js";
 import { gateway, type Load, seeded, World } from "../support/sharing.js";
 
 const STEPS = 6_000;

@@ -112,7 +112,7 @@ test("a pod that goes while load is on it leaves none of it to the next of its n
   assert.deepEqual(b.shared("10.0.0.9:80"), [0, 0, 0, 0]);
 });
 
-test("records that waited while their pod's number went to another are not told of that one", () => {
+test("records that waited while their number went to another pod are not told of that", () => {
   const { world, s, a, b } = pair();
   world.server.isUp = false;
   a.poll({ says: [[1n, Y]] });
@@ -170,7 +170,7 @@ test("gateways of one name are two", () => {
   ]);
 });
 
-test("a gateway whose sidecar is another from now on is one gateway, and hears nothing of its own", () => {
+test("a gateway that goes over to another sidecar is one, and hears nothing of its own", () => {
   const { world, s, t, a, b } = pair();
   a.poll({ says: [[1n, X]], loads: { [X]: ONE } });
   world.server.deliver();
@@ -302,7 +302,7 @@ test("what is said under another key is passed over, and counted", () => {
   assert.equal(a.sidecar.counts.otherKey, before[0], "its own is not another's");
 });
 
-test("a key that changes in one sidecar after the other: nothing crosses over, nothing new is lost", () => {
+test("a key that changes in one sidecar after the other: nothing crosses over or is lost", () => {
   const { world, s, t, a, b } = pair();
   const key = Buffer.alloc(16, 9);
   a.poll({ says: [[1n, X]] });
