@@ -138,8 +138,8 @@ export class SyncService {
   ): { batches: Buffer[]; cursor: number } {
     const cursor = this.cursorOf(report, exchange);
     gateways.take(report, cursor, nowMs);
-    // In the first report after a sidecar that was before us the numbers are that one's. Its
-    // records name epochs as well, so that they do no harm, and most often the numbers are the same.
+    // In the first report after a sidecar that was before us the numbers are that one's. Records
+    // name epochs as well, so that they do no harm, and most often the numbers are the same.
     const giver = report.records?.sidecar ?? NO_SIDECAR;
     const isNumberedHere = giver === this.node || giver === NO_SIDECAR;
     const hasKey = giver !== this.node || (report.tableSequence ?? Infinity) >= this.keySequence;
