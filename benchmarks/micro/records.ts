@@ -42,7 +42,8 @@ export interface Row {
   what: string;
   records: number;
   bytes: number;
-  /** The answer in the VM that polls, in µs. */
+  /** The answer in the VM that polls, in µs; the least is what a busy machine disturbs least. */
+  minUs: number;
   p50Us: number;
   p99Us: number;
   maxUs: number;
@@ -109,7 +110,7 @@ function cases(): Case[] {
     { what: "withdraws of 110", make: withdraws, before: () => take(LONG), capacityTokens },
     { what: "charges", make: charges },
     { what: "forgets of nothing", make: () => forgets(100_000_000) },
-    { what: "forgets of 100,000 nodes", make: () => forgets(0), before: fill, capacityTokens },
+    { what: "forgets of 25,000 nodes", make: () => forgets(0), before: fill, capacityTokens },
   ];
 }
 
@@ -184,6 +185,7 @@ function measure(one: Case, answers: number): Row {
     what: one.what,
     records: records.length,
     bytes: records.reduce((sum, { length }) => sum + length, 0),
+    minUs: at(answersUs, 0),
     p50Us: at(answersUs, 0.5),
     p99Us: at(answersUs, 0.99),
     maxUs: at(answersUs, 1),
