@@ -42,7 +42,7 @@ class NatsCarrier implements Carrier {
     private readonly node: string,
     private readonly parts: NatsParts,
   ) {
-    this.problems = new Problems(parts.log);
+    this.problems = new Problems(parts.clock, parts.log);
     this.status = new Status(this.problems, () => this.isStreaming());
     const name = `warmroute ${config.name ?? hostname()} ${node}`;
     this.connector = new Connector(

@@ -16,6 +16,8 @@ import { type Subjects, subjectsOf } from "./subjects.js";
 
 const RETRY_FIRST_MS = 200;
 const RETRY_MAX_MS = 10_000;
+/** A server that forbids to hear load may permit it later, and says nothing of that. */
+const DENIED_LOAD_MS = 10_000;
 /** A reader that lasts as long was a good one. */
 const GOOD_AFTER_MS = 10_000;
 
@@ -37,6 +39,7 @@ export class PoolLink {
   private session: Session | null = null;
   private reader: Reader | null = null;
   private load: Subscription | null = null;
+  private loadTimer: NodeJS.Timeout | undefined;
   private position: Position | null = null;
   private troubled: (() => void) | null = null;
   private readonly subjects: Subjects;
@@ -63,19 +66,14 @@ export class PoolLink {
 
   attach(session: Session): void {
     this.session = session;
-    this.load = session.connection.subscribe(this.subjects.allLoad, {
-      callback: (error, message) => {
-        if (error !== null || message.subject === this.subjects.load) return;
-        this.count(message.data);
-        this.guard(() => this.pool.takeLoad(message.data));
-      },
-    });
+    this.hearLoad(session);
     void this.run(session);
   }
 
   detach(): void {
     if (this.session?.isOpen === true) this.load?.unsubscribe();
     this.session = null;
+    clearTimeout(this.loadTimer);
     this.settle();
     this.sleeper.wake();
   }
@@ -86,6 +84,20 @@ export class PoolLink {
     this.pool.onLoad = null;
     this.detach();
     this.parts.problems.clear(this.key);
+  }
+
+  private hearLoad(session: Session): void {
+    if (this.session !== session || !session.isOpen) return;
+    this.load = session.connection.subscribe(this.subjects.allLoad, {
+      callback: (error, message) => {
+        if (error !== null) {
+          this.loadTimer = setTimeout(() => this.hearLoad(session), DENIED_LOAD_MS);
+        } else if (message.subject !== this.subjects.load) {
+          this.count(message.data);
+          this.guard(() => this.pool.takeLoad(message.data));
+        }
+      },
+    });
   }
 
   /** Finds the stream and keeps reading it, as long as the connection lasts. */
@@ -109,6 +121,7 @@ export class PoolLink {
   private async open(session: Session): Promise<void> {
     const { config, problems, clock, consumerName } = this.parts;
     const info = await findStream(session.jsm, config, this.subjects);
+    problems.replace(`${this.key}judged:`, judgeStream(info, config));
     const start = startOf(info, this.position, config.replaySeconds);
     const consumer = { name: consumerName(), subject: this.subjects.allRecords };
     const events = {
@@ -116,14 +129,13 @@ export class PoolLink {
       caughtUp: () => void (this.isReplaying = false),
       lost: () => this.troubled?.(),
     };
+    // Kept at once: messages come before the server has said that there is a consumer.
+    this.position = start.position;
     const reader = await Reader.open(session, info, consumer, start, { clock, events });
     if (this.session !== session) return reader.stop();
     this.reader = reader;
-    this.position = reader.position;
     this.isReady = true;
     problems.set(`${this.key}stream`, null);
-    problems.replace(`${this.key}judged:`, judgeStream(info, config));
-    problems.clear("denied:");
     this.publisher.start(session);
   }
 

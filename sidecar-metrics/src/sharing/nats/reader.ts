@@ -109,7 +109,7 @@ export class Reader {
 
   private constructor(
     private readonly session: Session,
-    readonly position: Position,
+    private readonly position: Position,
     private readonly clock: Clock,
     private readonly events: ReaderEvents,
   ) {
