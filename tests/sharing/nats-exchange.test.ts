@@ -94,7 +94,7 @@ describe("sharing over NATS", { ...options, concurrency: 4 }, () => {
     assert.deepEqual(b.pool.records, ["one"]);
   });
 
-  test("a newcomer hears what was kept, as far back as it asks, by the server's time", async (t) => {
+  test("a newcomer hears what was kept as far back as it asks, by the server's time", async (t) => {
     const server = await startServer(t);
     const a = await startGateway(t, configOf(server.url));
     await a.ready();

@@ -1,5 +1,6 @@
 // What happens to a NATS server and the way to it; afterwards everything has come, once, in order.
 import assert from "node:assert/strict";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TcpProxy } from "../../lab/tcp-proxy.js";
@@ -12,12 +13,15 @@ import {
   options,
   prepareServer,
   problemOf,
+  startCluster,
   startGateway,
   startServer,
 } from "./support/nats.js";
 
 /** What a frozen server takes to be noticed, and the reader's silence, with time to spare. */
 const NOTICED_MS = 15_000;
+/** A cluster that lost a leader first chooses another. */
+const CLUSTER_MS = 40_000;
 
 async function heard({ carrier, pool }: Gateway, texts: string[]): Promise<void> {
   await eventually(carrier, "all heard", () => pool.records.length >= texts.length, NOTICED_MS);
@@ -189,6 +193,70 @@ describe("failures of NATS", { ...options, concurrency: 6 }, () => {
     proxy.set("passing");
     await heard(b, numbered(1, 20));
   });
+
+  test("a cluster that loses a server, with the stream on all three", async (t) => {
+    const servers = await startCluster(t);
+    const urls = servers.map(({ url }) => url);
+    const config = configOf(urls, { stream: { replicas: 3 } });
+    const [a, b] = [await startGateway(t, config), await startGateway(t, config)];
+    await Promise.all([a.ready(), b.ready()]);
+    a.pool.say(...numbered(1, 10));
+    await heard(b, numbered(1, 10));
+    const mine = servers.find(({ port }) => a.carrier.status.server?.endsWith(`:${port}`));
+    await mine?.kill();
+    a.pool.say(...numbered(11, 20));
+    await eventually(b.carrier, "20 heard", () => b.pool.records.length >= 20, CLUSTER_MS);
+    assert.deepEqual(b.pool.records, numbered(1, 20));
+    assert.notEqual(a.carrier.status.server, `127.0.0.1:${mine?.port}`);
+    await mine?.start();
+    a.pool.say("whole again");
+    await heard(b, [...numbered(1, 20), "whole again"]);
+  });
+
+  test("a pool that throws at a message goes on with the next, and that is said", async (t) => {
+    const server = await startServer(t);
+    const [a, b] = [
+      await startGateway(t, configOf(server.url)),
+      await startGateway(t, configOf(server.url)),
+    ];
+    await Promise.all([a.ready(), b.ready()]);
+    const take = b.pool.takeRecords.bind(b.pool);
+    b.pool.takeRecords = (message) => {
+      if (Buffer.from(message).toString() === "message 2") throw new Error("no such thing");
+      take(message);
+    };
+    a.pool.say(...numbered(1, 3));
+    await heard(b, ["message 1", "message 3"]);
+    assert.deepEqual(b.carrier.status.problems, [
+      "A message of pool default could not be taken: no such thing.",
+    ]);
+  });
+
+  const STRANGERS: [string, (socket: Socket) => void, RegExp][] = [
+    [
+      "speaks another protocol",
+      (socket) => socket.write("HTTP/1.1 200 OK\r\n\r\n"),
+      /not as a NATS/,
+    ],
+    ["hangs up", (socket) => socket.destroy(), /without a greeting|ECONNRESET/],
+    ["says nothing", () => {}, /no answer in time/],
+  ];
+  for (const [title, serve, pattern] of STRANGERS) {
+    test(`a server that ${title} is named`, async (t) => {
+      const open = new Set<Socket>();
+      const server = createServer((socket) => {
+        open.add(socket.on("error", () => {}).on("close", () => open.delete(socket)));
+        serve(socket);
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      t.after(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      const { carrier } = await startGateway(t, configOf(`nats://127.0.0.1:${port}`));
+      await problemOf(carrier, pattern);
+      assert.ok(open.size <= 1, `${open.size} sockets`);
+      await carrier.stop();
+    });
+  }
 
   test("load for a server that takes none is left out beyond a bound", async (t) => {
     const server = await startServer(t);

@@ -54,6 +54,10 @@ describe("the stream of records", { ...options, concurrency: 4 }, () => {
     ]);
     const { jsm } = await operate(t, server);
     assert.equal((await jsm.streams.info("WARMROUTE")).config.max_bytes, 256 * MIB);
+    // What an operator changes is seen without a new connection.
+    await jsm.streams.update("WARMROUTE", { max_bytes: MIB, max_age: 400 * SECOND });
+    await eventually(second.carrier, "well", () => second.carrier.status.problems.length === 0);
+    assert.match(await problemOf(first.carrier, /./), /max_age is 400 s, not 300 s/);
   });
 
   test("an operator's own is used under its name, one for each pool too", async (t) => {
@@ -125,7 +129,7 @@ describe("the stream of records", { ...options, concurrency: 4 }, () => {
     });
   }
 
-  test("full with the policy new it refuses, which is said, and taken up when it is not", async (t) => {
+  test("one that is full and refuses is said, and taken up again", async (t) => {
     const server = await startServer(t);
     const { jsm } = await operate(t, server);
     const name = "X";

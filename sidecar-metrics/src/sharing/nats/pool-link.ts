@@ -1,4 +1,5 @@
 // Ties one pool to a connection: its load, and once there is a stream its records.
+import type { StreamInfo } from "@nats-io/jetstream";
 import type { Subscription } from "@nats-io/transport-node";
 import type { Clock } from "../../clock.js";
 import type { SharingConfig } from "../../config/sharing.js";
@@ -7,7 +8,8 @@ import { Backoff } from "./backoff.js";
 import { explainStream } from "./explain.js";
 import type { Problems } from "./problems.js";
 import { Publisher } from "./publisher.js";
-import { type Position, Reader, startOf } from "./reader.js";
+import { type Position, startOf } from "./position.js";
+import { Reader } from "./reader.js";
 import type { Session } from "./session.js";
 import { Sleeper } from "./sleeper.js";
 import type { Status } from "./status.js";
@@ -29,6 +31,8 @@ export interface LinkParts {
   status: Status;
   /** A name that no consumer of this sidecar has had. */
   consumerName: () => string;
+  /** How often a stream's settings are looked at again, for an operator may change them. */
+  judgeMs: number;
 }
 
 export class PoolLink {
@@ -40,6 +44,7 @@ export class PoolLink {
   private reader: Reader | null = null;
   private load: Subscription | null = null;
   private loadTimer: NodeJS.Timeout | undefined;
+  private judgeTimer: NodeJS.Timeout | undefined;
   private position: Position | null = null;
   private troubled: (() => void) | null = null;
   private readonly subjects: Subjects;
@@ -119,9 +124,9 @@ export class PoolLink {
   }
 
   private async open(session: Session): Promise<void> {
-    const { config, problems, clock, consumerName } = this.parts;
+    const { config, problems, clock, consumerName, judgeMs } = this.parts;
     const info = await findStream(session.jsm, config, this.subjects);
-    problems.replace(`${this.key}judged:`, judgeStream(info, config));
+    this.judge(info);
     const start = startOf(info, this.position, config.replaySeconds);
     const consumer = { name: consumerName(), subject: this.subjects.allRecords };
     const events = {
@@ -135,13 +140,26 @@ export class PoolLink {
     if (this.session !== session) return reader.stop();
     this.reader = reader;
     this.isReady = true;
+    this.judgeTimer = setInterval(() => void this.judgeAgain(session, info), judgeMs);
     problems.set(`${this.key}stream`, null);
     this.publisher.start(session);
+  }
+
+  private judge(info: StreamInfo): void {
+    const { problems, config } = this.parts;
+    problems.replace(`${this.key}judged:`, judgeStream(info, config));
+  }
+
+  private async judgeAgain(session: Session, before: StreamInfo): Promise<void> {
+    // What a failure means, the reader and the publisher find out.
+    const info = await session.jsm.streams.info(before.config.name).catch(() => null);
+    if (info !== null && this.isReady && info.created === before.created) this.judge(info);
   }
 
   /** There is no stream, for now. */
   private settle(): void {
     this.isReady = false;
+    clearInterval(this.judgeTimer);
     this.troubled?.();
     this.publisher.stop();
     this.reader?.stop();
