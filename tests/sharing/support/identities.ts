@@ -17,8 +17,15 @@ const base64 = (data: string | Uint8Array): string => Buffer.from(data).toString
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8");
 
 /** A token of NATS: a JWT whose id is the hash of its claims. */
-function sign(issuer: KeyPair, subject: KeyPair, name: string, nats: object): string {
-  const claims = { iss: issuer.getPublicKey(), sub: subject.getPublicKey(), name, iat: 1, nats };
+function sign(
+  issuer: KeyPair,
+  subject: KeyPair,
+  name: string,
+  nats: object,
+  times: object = {},
+): string {
+  const ids = { iss: issuer.getPublicKey(), sub: subject.getPublicKey() };
+  const claims = { ...ids, name, iat: 1, ...times, nats };
   const id = base32(createHash("sha512-256").update(JSON.stringify(claims)).digest());
   const head = base64(JSON.stringify({ typ: "JWT", alg: "ed25519-nkey" }));
   const body = `${head}.${base64(JSON.stringify({ jti: id, ...claims }))}`;
@@ -43,8 +50,8 @@ const ACCOUNT_LIMITS = {
 export interface Identities {
   /** For the server's configuration. */
   config: Record<string, unknown>;
-  /** The content of a `.creds` file of a new user of an account. */
-  credentials(account: string): string;
+  /** The content of a `.creds` file of a new user of an account, for ever or so many seconds. */
+  credentials(account: string, seconds?: number): string;
 }
 
 /** A server's accounts by their names; one more is the system's, as JetStream needs. */
@@ -63,10 +70,11 @@ export function makeIdentities(accounts: readonly string[]): Identities {
       resolver: "MEMORY",
       resolver_preload: Object.fromEntries(tokens),
     },
-    credentials: (account) => {
+    credentials: (account, seconds) => {
       const user = nkeys.createUser();
       const nats = { ...NATS_LIMITS, pub: {}, sub: {}, type: "user", version: 2 };
-      const token = sign(keys.get(account)!, user, "user", nats);
+      const times = seconds === undefined ? {} : { exp: Math.floor(Date.now() / 1000) + seconds };
+      const token = sign(keys.get(account)!, user, "user", nats, times);
       return [
         "-----BEGIN NATS USER JWT-----",
         token,
