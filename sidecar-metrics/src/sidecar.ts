@@ -1,5 +1,6 @@
 // Puts the parts together: what always runs, and the modules that the configuration turns on.
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Clock } from "./clock.js";
 import type { Config } from "./config/schema.js";
@@ -12,6 +13,7 @@ import { HttpServer, plain } from "./http/server.js";
 import { PoolRunner, type RunnerParts } from "./pools/pool-runner.js";
 import { checkFiles } from "./scrape/client.js";
 import { ScrapeLoop } from "./scrape/scrape-loop.js";
+import type { Carrier } from "./sharing/carrier.js";
 import { SyncService } from "./sync/sync.js";
 import { poolsView } from "./view/pools-view.js";
 import { createReadiness } from "./view/readiness.js";
@@ -36,7 +38,8 @@ export interface RunningSidecar {
 /** Resolves when the port is open; rejects with a ConfigError, or when the port cannot be had. */
 export async function startSidecar(config: Config, parts: SidecarParts): Promise<RunningSidecar> {
   const { clock, log } = parts;
-  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log));
+  const name = config.sharing?.name ?? hostname();
+  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log), name);
   const state: SidecarState = {
     sync,
     clock,
@@ -47,6 +50,7 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
     cluster: null,
   };
   const cluster = await openCluster(config, parts);
+  sync.carrier = await openCarrier(config, sync.node, parts);
   const loop = new ScrapeLoop(config.scrape, clock);
   const runners: PoolRunner[] = [];
   for (const pool of config.pools) {
@@ -75,6 +79,7 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
       loop.stop();
       await discovered?.stop();
       cluster?.stop();
+      await sync.carrier?.stop();
       await Promise.all([server.stop(), ...runners.map((runner) => runner.stop())]);
     },
   };
@@ -82,7 +87,7 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
 
 /** Before it `hasStarted` the state does not know yet what is to be waited for. */
 function addCoreRoutes(server: HttpServer, state: SidecarState, hasStarted: () => boolean): void {
-  const pendingPools = createReadiness(state);
+  const findPending = createReadiness(state);
   server.route("POST", "/v1/sync", ({ query, body }) => {
     const answer = state.sync.answer(query.get("pool") ?? "", body);
     if (answer.status !== 200) return plain(answer.status, answer.error);
@@ -94,9 +99,9 @@ function addCoreRoutes(server: HttpServer, state: SidecarState, hasStarted: () =
   });
   server.route("GET", "/healthz", () => plain(200, "ok"));
   server.route("GET", "/readyz", () => {
-    const pending = hasStarted() ? pendingPools() : ["all pools"];
+    const pending = hasStarted() ? findPending() : ["the first scrapes of all pools"];
     if (pending.length === 0) return plain(200, "ready");
-    return plain(503, `waiting for the first scrapes of ${pending.join(", ")}`);
+    return plain(503, `waiting for ${pending.join(" and ")}`);
   });
 }
 
@@ -120,6 +125,17 @@ async function openCluster(config: Config, parts: SidecarParts): Promise<Cluster
     await checkFiles({ ...config.kubernetes, name: "found in the cluster" });
   }
   return (await DISCOVERY_MODULES.cluster()).openCluster(config, { clock, log, times });
+}
+
+/** Throws a ConfigError when a file of the way to other sidecars cannot be read. */
+async function openCarrier(
+  { sharing }: Config,
+  node: string,
+  { clock, log }: SidecarParts,
+): Promise<Carrier | null> {
+  if (sharing === undefined) return null;
+  const { startNats } = await import("./sharing/nats/nats.js");
+  return startNats(sharing, node, { clock, log });
 }
 
 async function followCluster(

@@ -152,26 +152,38 @@ test("a watched list moves the table and its strategy", async (t) => {
   assert.equal((await table()).rows[0]?.address, "127.0.0.1:2");
 });
 
-test("records reach a gateway that starts anew, until a new key empties them", async (t) => {
+test("records reach the other gateways, again until they are confirmed, and go with the key", async (t) => {
   const hashKeyFile = join(await temporaryFolder(t), "key");
   await writeFile(hashKeyFile, KEY);
   const pools = [{ name: "p", pods: { static: [] } }];
   const sidecar = await startTestSidecar(t, { hashKeyFile, pools });
-  const say = async (incarnation: string, records: Buffer = Buffer.alloc(0), flags = 0) =>
-    decodeAnswer((await sidecar.sync("p", report({ incarnation }, records, flags))).body);
+  const nobody = { sidecar: "0".repeat(16), next: 0 };
+  const say = async (
+    incarnation: string,
+    records: Buffer = Buffer.alloc(0),
+    cursor: object = nobody,
+  ) =>
+    decodeAnswer((await sidecar.sync("p", report({ incarnation, records: cursor }, records))).body);
   await say("old", insertRecord(1n));
   await say("old", Buffer.concat([insertRecord(2n), insertRecord(3n)]));
-  const first = await say("new", insertRecord(4n), 1);
+  const first = await say("new", insertRecord(4n));
   const expected = Buffer.concat([insertRecord(1n), insertRecord(2n), insertRecord(3n)]);
   assert.deepEqual(first.records, expected);
   assert.equal(first.hashKey, KEY);
-  assert.equal((await say("new", undefined, 1)).records.length, 0);
-  assert.equal((await say("new")).records.length, 0);
-  assert.deepEqual((await say("new", undefined, 1)).records, expected, "asked from the beginning");
+  assert.deepEqual((await say("new")).records, expected, "not confirmed, so it comes again");
+  const confirmed = { sidecar: first.incarnation, next: first.nextBatch };
+  assert.equal((await say("new", undefined, confirmed)).records.length, 0);
+  await say("old", insertRecord(5n));
+  assert.deepEqual((await say("new", undefined, confirmed)).records, insertRecord(5n));
+  const elsewhere = { sidecar: "f".repeat(16), next: first.nextBatch };
+  const all = Buffer.concat([expected, insertRecord(5n)]);
+  assert.deepEqual((await say("new", undefined, elsewhere)).records, all, "another's cursor");
+  const silent = await sidecar.sync("p", report({ incarnation: "none" }));
+  assert.equal(decodeAnswer(silent.body).records.length, 0, "it takes none");
   const other = "f".repeat(32);
   await writeFile(hashKeyFile, `${other}\n`);
   await until("the new key", async () => (await say("x")).hashKey === other);
-  assert.equal((await say("third", undefined, 1)).records.length, 0);
+  assert.equal((await say("third")).records.length, 0);
   await writeFile(hashKeyFile, "nonsense");
   await until("a problem", async () => (await sidecar.pools()).problems.length > 0);
   assert.equal((await say("x")).hashKey, other);

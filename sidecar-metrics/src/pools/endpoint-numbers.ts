@@ -8,7 +8,7 @@ export const ENDPOINTS_MAX = 1_024;
 export class EndpointNumbers {
   private readonly taken = new Map<string, number>();
   private readonly resting = new Map<string, { number: number; freedAtMs: number }>();
-  private readonly used = new Set<number>();
+  private readonly used = new Map<number, string>();
 
   /** The address's number: its former one if it was here lately. Null when all are taken. */
   take(address: string, nowMs: number): number | null {
@@ -18,8 +18,18 @@ export class EndpointNumbers {
     if (number === null) return null;
     this.resting.delete(address);
     this.taken.set(address, number);
-    this.used.add(number);
+    this.used.set(number, address);
     return number;
+  }
+
+  /** The address that has the number, or had it and may have it again; null: it is free. */
+  addressOf(number: number): string | null {
+    return this.used.get(number) ?? null;
+  }
+
+  /** Null for an address that has none now. */
+  numberOf(address: string): number | null {
+    return this.taken.get(address) ?? null;
   }
 
   release(address: string, nowMs: number): void {

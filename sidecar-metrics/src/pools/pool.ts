@@ -2,7 +2,7 @@
 import type { EngineName } from "../engines/index.js";
 import { Catalog } from "../models/catalog.js";
 import { type ModelPolicy, OPEN_POLICY } from "../models/model-policy.js";
-import { type Strategy, TableBuffer, type TableRow } from "../sync/table.js";
+import { type SharedLoad, type Strategy, TableBuffer, type TableRow } from "../sync/table.js";
 import { Endpoint, type PodSettings } from "./endpoint.js";
 import { EndpointNumbers } from "./endpoint-numbers.js";
 
@@ -44,9 +44,11 @@ export class Pool {
   unnumbered: string[] = [];
   /** What is wrong with the pool's files, by subject; their last good state counts. */
   readonly problems = new Map<string, string>();
-  private readonly numbers = new EndpointNumbers();
+  readonly numbers = new EndpointNumbers();
   /** Endpoints gone lately, so that one that comes back keeps its epoch and its last load. */
   private readonly gone = new Map<string, Endpoint>();
+  private readonly waiting: (() => void)[] = [];
+  private wasScraped = false;
   private list: PodList = { pods: [] };
   private table = new TableBuffer(0);
   /** Those that the table says are passed over. */
@@ -95,6 +97,7 @@ export class Pool {
     }
     this.endpoints = endpoints.sort((a, b) => a.number - b.number);
     this.table = new TableBuffer(endpoints.length);
+    for (const call of this.waiting.splice(0)) call();
   }
 
   /** Tries again for pods that found no number; call it now and then. */
@@ -114,8 +117,15 @@ export class Pool {
     return unreachable.size <= pickable * PASSED_OVER_SHARE_MAX ? unreachable : new Set();
   }
 
-  /** The table as of now; the bytes stay valid until the next call only. */
-  encode(header: Parameters<TableBuffer["seal"]>[0], nowMs: number): Buffer {
+  /**
+   * The table as of now, with what other gateways than the one that asks have on each pod; the
+   * bytes stay valid until the next call only.
+   */
+  encode(
+    header: Parameters<TableBuffer["seal"]>[0],
+    nowMs: number,
+    loadOf: (number: number) => SharedLoad | null,
+  ): Buffer {
     const was = this.passedOver;
     this.passedOver = this.findPassedOver();
     this.endpoints.forEach((endpoint, index) => {
@@ -126,10 +136,23 @@ export class Pool {
       endpoint.isDirty = false;
       const sentAtMs = endpoint.loadSentAtMs;
       this.table.writeAge(index, sentAtMs === null ? null : Math.floor(nowMs - sentAtMs));
+      this.table.writeShared(index, loadOf(endpoint.number));
     });
     this.table.setSection(this.catalog.refresh(this.endpoints, header.madeAtUnixMs));
     this.table.seal(header);
     return this.table.bytes;
+  }
+
+  /** Calls once there is a list, at once where there is one. */
+  whenListed(call: () => void): void {
+    if (this.isListed) call();
+    else this.waiting.push(call);
+  }
+
+  /** Each pod of the first lists was asked once, so that the lives of their caches are known. */
+  get hasBeenScraped(): boolean {
+    this.wasScraped ||= this.isListed && this.endpoints.every((one) => one.hasBeenTried);
+    return this.wasScraped;
   }
 
   private enter(pod: PodSettings, nowMs: number): Endpoint | null {

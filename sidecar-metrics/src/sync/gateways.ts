@@ -12,8 +12,8 @@ const REASONS_MAX = 64;
 export interface Gateway {
   report: GatewayReport;
   seenAtMs: number;
-  /** Where a replay goes on; null when none was asked for. */
-  replayCursor: number | null;
+  /** What it has applied of the others' records; null: it takes none, or nothing yet. */
+  cursor: number | null;
 }
 
 export interface Totals {
@@ -34,29 +34,18 @@ export class Gateways {
   };
   private readonly known = new Map<string, Gateway>();
 
-  take(report: GatewayReport, nowMs: number): Gateway {
+  take(report: GatewayReport, cursor: number | null, nowMs: number): void {
     const before = this.known.get(report.incarnation);
     this.addUp(before?.report, report);
     this.totals.syncs++;
-    const gateway: Gateway = {
-      report,
-      seenAtMs: nowMs,
-      replayCursor: before?.replayCursor ?? null,
-    };
     // Set anew, so that the map's order is that of the last reports.
     this.known.delete(report.incarnation);
-    this.known.set(report.incarnation, gateway);
+    this.known.set(report.incarnation, { report, seenAtMs: nowMs, cursor });
     for (const [incarnation, { seenAtMs }] of this.known) {
       const isTooMany = this.known.size > GATEWAYS_MAX;
       if (!isTooMany && nowMs - seenAtMs < FORGOTTEN_AFTER_MS) break;
       this.known.delete(incarnation);
     }
-    return gateway;
-  }
-
-  /** A new hash key empties the kept records, and with them every replay under way. */
-  restartReplays(): void {
-    for (const gateway of this.known.values()) gateway.replayCursor = null;
   }
 
   /** Those that still poll. */

@@ -1,4 +1,5 @@
-// Keeps what the gateways of one pool told each other lately, for one that starts anew.
+// Keeps what the gateways of one pool told lately, and gives each one the others' share of it.
+import { split } from "../sharing/record-walk.js";
 
 export const KEPT_MS = 5 * 60_000;
 export const GATEWAY_BYTES_MAX = 4 * 1024 * 1024;
@@ -6,7 +7,12 @@ export const GATEWAY_BYTES_MAX = 4 * 1024 * 1024;
 export const POOL_BYTES_MAX = 32 * 1024 * 1024;
 /** Each batch costs some memory of its own: 5 minutes of 20 polls a second from 10 gateways. */
 export const BATCHES_MAX = 65_536;
-export const REPLAY_BYTES_MAX = 1024 * 1024;
+/** In one answer; the filter applies them at once (docs/table-format.md, "Answer"). */
+export const ANSWER_RECORD_BYTES_MAX = 128 * 1024;
+/** A longer one could not share an answer with another. */
+const BATCH_BYTES_MAX = 64 * 1024;
+/** A cursor is 32 bits wide where it travels, and begins again at 0 behind the greatest. */
+const U32 = 2 ** 32;
 
 interface Batch {
   id: number;
@@ -20,9 +26,11 @@ export class RecordStore {
   /** Oldest first; those before `head` are gone. */
   private batches: Batch[] = [];
   private head = 0;
-  private nextId = 0;
   private poolBytes = 0;
   private readonly gatewayBytes = new Map<string, number>();
+
+  /** `nextId`: where the store that was before goes on, for cursors into it are still about. */
+  constructor(private nextId = 0) {}
 
   get bytes(): number {
     return this.poolBytes;
@@ -30,24 +38,24 @@ export class RecordStore {
 
   add(gateway: string, records: Buffer, nowMs: number): void {
     this.dropOld(nowMs);
-    if (records.length === 0) return;
     // A copy: the body it came in holds much else.
-    const kept = Buffer.from(records);
-    this.batches.push({ id: this.nextId++, gateway, atMs: nowMs, records: kept });
-    this.poolBytes += kept.length;
-    const bytes = (this.gatewayBytes.get(gateway) ?? 0) + kept.length;
-    this.gatewayBytes.set(gateway, bytes);
-    if (bytes > GATEWAY_BYTES_MAX) this.dropOldestOf(gateway);
+    for (const piece of split(records, BATCH_BYTES_MAX))
+      this.keep(gateway, Buffer.from(piece), nowMs);
     while (this.poolBytes > POOL_BYTES_MAX || this.batches.length - this.head > BATCHES_MAX) {
       this.dropHead();
     }
   }
 
+  /** Where a gateway is that has got everything. */
+  get end(): number {
+    return this.nextId;
+  }
+
   /**
-   * The next records of others for `gateway`, oldest first, in whole batches; `cursor` is null at
-   * the first call and what the last call returned after that. No batches: it has seen them all.
+   * The next records of others for `gateway`, oldest first, in whole batches, and where it is after
+   * them. `cursor` is what an earlier call returned; null: from the oldest on.
    */
-  replay(
+  after(
     gateway: string,
     cursor: number | null,
     nowMs: number,
@@ -55,11 +63,12 @@ export class RecordStore {
     this.dropOld(nowMs);
     const batches: Buffer[] = [];
     let bytes = 0;
-    let next = cursor ?? 0;
+    // Never further back than what there is: 32 bits could not tell it from one far ahead.
+    let next = Math.max(cursor ?? 0, this.batches[this.head]?.id ?? this.nextId);
     for (let i = this.firstFrom(next); i < this.batches.length; i++) {
       const batch = this.batches[i] as Batch;
       if (batch.records !== null && batch.gateway !== gateway) {
-        if (bytes + batch.records.length > REPLAY_BYTES_MAX) break;
+        if (bytes + batch.records.length > ANSWER_RECORD_BYTES_MAX) break;
         bytes += batch.records.length;
         batches.push(batch.records);
       }
@@ -68,11 +77,24 @@ export class RecordStore {
     return { batches, cursor: next };
   }
 
+  /** The cursor that was told as 32 bits; one that nobody was given is long past. */
+  cursorOf(told: number): number {
+    return Math.max(0, this.nextId - ((((this.nextId - told) % U32) + U32) % U32));
+  }
+
   clear(): void {
     this.batches = [];
     this.head = 0;
     this.poolBytes = 0;
     this.gatewayBytes.clear();
+  }
+
+  private keep(gateway: string, kept: Buffer, nowMs: number): void {
+    this.batches.push({ id: this.nextId++, gateway, atMs: nowMs, records: kept });
+    this.poolBytes += kept.length;
+    const bytes = (this.gatewayBytes.get(gateway) ?? 0) + kept.length;
+    this.gatewayBytes.set(gateway, bytes);
+    if (bytes > GATEWAY_BYTES_MAX) this.dropOldestOf(gateway);
   }
 
   /** Ids grow by one from batch to batch, so the place of one is known without a search. */

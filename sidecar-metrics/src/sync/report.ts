@@ -1,10 +1,9 @@
 // Decodes what a gateway posts to /v1/sync (docs/table-format.md, "Report"); never trusts it.
+import { walkRecords } from "../sharing/record-walk.js";
 
 const MAGIC = 0x31525257; // "WRR1", little-endian.
 const HEADER_BYTES = 16;
 export const JSON_BYTES_MAX = 256 * 1024;
-const FLAG_REPLAY = 1;
-const RECORD_BYTES_MIN = 4;
 
 /** How much of each list is kept; what is beyond is a gateway's mistake. */
 const PODS_MAX = 1_024;
@@ -48,11 +47,20 @@ export interface GatewayReport {
   pods: PodReport[];
   decisions: Decision[];
   warnings: string[];
+  /** What it has applied of the others' records; null: it takes none. */
+  records: RecordCursor | null;
+}
+
+/** A place among the records that a sidecar keeps. */
+export interface RecordCursor {
+  /** Incarnation of the sidecar that gave it, as in its tables, 16 hexadecimal digits. */
+  sidecar: string;
+  /** The `nextBatch` of its last answer. */
+  next: number;
 }
 
 export type DecodedReport =
-  | { ok: true; report: GatewayReport; records: Buffer; asksReplay: boolean }
-  | { ok: false; error: string };
+  { ok: true; report: GatewayReport; records: Buffer } | { ok: false; error: string };
 
 export function decodeReport(body: Buffer): DecodedReport {
   if (body.length < HEADER_BYTES || body.readUInt32LE(0) !== MAGIC) {
@@ -68,7 +76,8 @@ export function decodeReport(body: Buffer): DecodedReport {
     return { ok: false, error: `${stated} do not add up to the body's ${body.length} bytes` };
   }
   const records = body.subarray(HEADER_BYTES + jsonBytes);
-  if (!areWholeRecords(records)) {
+  // Kept records are joined for an answer, so one batch with a wrong length would spoil the rest.
+  if (!walkRecords(records, () => undefined)) {
     return { ok: false, error: "the records' lengths do not add up to recordBytes" };
   }
   let json: unknown;
@@ -79,19 +88,7 @@ export function decodeReport(body: Buffer): DecodedReport {
     return { ok: false, error: "the JSON of the report is malformed" };
   }
   if (!isObject(json)) return { ok: false, error: "the JSON of the report is not an object" };
-  const asksReplay = (body.readUInt32LE(12) & FLAG_REPLAY) !== 0;
-  return { ok: true, report: readReport(json), records, asksReplay };
-}
-
-/** Kept records are joined for a replay, so one batch with a wrong length would spoil the rest. */
-function areWholeRecords(records: Buffer): boolean {
-  let at = 0;
-  while (at + RECORD_BYTES_MIN <= records.length) {
-    const recordBytes = records.readUInt16LE(at);
-    if (recordBytes < RECORD_BYTES_MIN || recordBytes % 4 !== 0) return false;
-    at += recordBytes;
-  }
-  return at === records.length;
+  return { ok: true, report: readReport(json), records };
 }
 
 type Json = Record<string, unknown>;
@@ -113,12 +110,13 @@ function readReport(json: Json): GatewayReport {
     pods: list(json["pods"], PODS_MAX, readPod),
     decisions: list(json["decisions"], DECISIONS_MAX, readDecision),
     warnings: list(json["warnings"], WARNINGS_MAX, text),
+    records: readCursor(json["records"]),
   };
 }
 
 function readPod(value: unknown): PodReport | null {
   if (!isObject(value)) return null;
-  const number = amount(value["n"]);
+  const number = whole(value["n"]);
   if (number === null) return null;
   return {
     number,
@@ -141,6 +139,13 @@ function readDecision(value: unknown): Decision | null {
   };
 }
 
+function readCursor(value: unknown): RecordCursor | null {
+  if (!isObject(value)) return null;
+  const sidecar = text(value["sidecar"]);
+  const next = whole(value["next"]);
+  return sidecar === null || next === null ? null : { sidecar, next };
+}
+
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -153,6 +158,11 @@ function text(value: unknown): string | null {
 function amount(value: unknown): number | null {
   const isAmount = typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
   return isAmount ? value : null;
+}
+
+/** For what counts places: a part of one is none. */
+function whole(value: unknown): number | null {
+  return Number.isSafeInteger(value) ? amount(value) : null;
 }
 
 function amounts(value: unknown, key: RegExp): Map<string, number> {

@@ -4,6 +4,7 @@ import type { Handler } from "../http/server.js";
 import type { Endpoint } from "../pools/endpoint.js";
 import { addPoolMetrics } from "./pool-metrics.js";
 import { counter, gauge } from "./series.js";
+import { addSharingMetrics } from "./sharing-metrics.js";
 import type { SidecarState } from "./state.js";
 
 export function createMetrics(state: SidecarState): Handler {
@@ -14,6 +15,7 @@ export function createMetrics(state: SidecarState): Handler {
   addScrapes(registry, state);
   addPoolMetrics(registry, state);
   addCluster(registry, state);
+  addSharingMetrics(registry, state);
   return async () => ({
     status: 200,
     type: registry.contentType,

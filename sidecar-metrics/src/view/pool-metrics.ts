@@ -41,7 +41,6 @@ function addPools(registry: Registry, state: SidecarState): void {
   perPool(gauge, "gateways", "Gateways that poll.", ({ gateways }) => {
     return gateways.live(clock.nowMs()).length;
   });
-  perPool(gauge, "record_bytes", "Records kept for replay.", ({ records }) => records.bytes);
   perPool(counter, "syncs_total", "Polls answered.", ({ gateways }) => gateways.totals.syncs);
   const total = (name: string, help: string, read: (pool: PoolState) => number): void =>
     perPool(counter, name, help, read);

@@ -4,6 +4,7 @@ import type { Gateway } from "../sync/gateways.js";
 import type { PoolState } from "../sync/sync.js";
 import { modelsView } from "./models-view.js";
 import { findProblems } from "./problems.js";
+import { carrierView, sharingView } from "./sharing-view.js";
 import type { SidecarState } from "./state.js";
 
 export type PodStatus = "new" | "ok" | "failing" | "draining";
@@ -13,11 +14,12 @@ export function poolsView(state: SidecarState) {
   const unixMs = state.clock.unixMs();
   return {
     version: state.version,
-    incarnation: state.sync.incarnation.toString(16).padStart(16, "0"),
+    incarnation: state.sync.node,
     uptimeMs: Math.floor(nowMs - state.startedAtMs),
     problems: findProblems(state),
     notes: state.cluster?.notes() ?? [],
     kubernetes: state.cluster?.view() ?? null,
+    sharing: carrierView(state),
     pools: [...state.sync.pools.values()].map((pool) => poolView(pool, nowMs, unixMs)),
   };
 }
@@ -26,7 +28,7 @@ export type PoolView = ReturnType<typeof poolView>;
 export type PodView = ReturnType<typeof podView>;
 export type GatewayView = ReturnType<typeof gatewayView>;
 
-export function poolView({ pool, gateways, records }: PoolState, nowMs: number, unixMs: number) {
+export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number, unixMs: number) {
   const addresses = new Map(pool.endpoints.map(({ number, pod }) => [number, pod.address]));
   const live = gateways.live(nowMs);
   const passedOver = pool.findPassedOver();
@@ -47,7 +49,7 @@ export function poolView({ pool, gateways, records }: PoolState, nowMs: number, 
       })),
     ),
     totals: { ...gateways.totals, decisions: Object.fromEntries(gateways.totals.decisions) },
-    recordBytes: records.bytes,
+    sharing: sharingView(exchange, nowMs),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Pool } from "../pools/pool.js";
 import type { PoolState } from "../sync/sync.js";
 import { modelProblems } from "./models-view.js";
+import { carrierProblems, sharingProblems } from "./sharing-view.js";
 import type { SidecarState } from "./state.js";
 
 /** After a start, gateways get this long to show up. */
@@ -33,6 +34,7 @@ export function findProblems(state: SidecarState): Problem[] {
   const problems: Problem[] = [...state.problems.values()].map((text) => ({ pool: null, text }));
   const ofCluster = shorten(state.cluster?.problems() ?? [], "more about objects of the cluster");
   problems.push(...ofCluster.map((text) => ({ pool: null, text })));
+  problems.push(...carrierProblems(state).map((text) => ({ pool: null, text })));
   for (const [name, atMs] of state.sync.wrongPools) {
     if (nowMs - atMs > WRONG_POOL_SHOWN_MS) continue;
     problems.push({
@@ -48,6 +50,7 @@ export function findProblems(state: SidecarState): Problem[] {
       ...podProblems(poolState),
       ...shorten(modelProblems(poolState.pool, state.clock.unixMs()), "more about models"),
       ...gatewayProblems(poolState, nowMs, isYoung),
+      ...sharingProblems(poolState.exchange, state.sync, nowMs),
     ];
     problems.push(...texts.map((text) => ({ pool, text })));
   }

@@ -1,8 +1,10 @@
 // The status page: what is wrong first, then each pool's pods, gateways and newest decisions.
 import type { Answer } from "../http/server.js";
 import { type Column, html, Html, table } from "./html.js";
+import { duration } from "./duration.js";
 import { adapters, models } from "./models-page.js";
 import { type GatewayView, poolsView, type PodView, type PoolView } from "./pools-view.js";
+import { carrier, sharedGateways } from "./sharing-page.js";
 import type { SidecarState } from "./state.js";
 
 const REFRESH_SECONDS = 5;
@@ -50,7 +52,7 @@ export function statusPage(state: SidecarState): Answer {
           s. Also: /v1/pools (JSON), /metrics (Prometheus).
         </p>
         ${problems(view.problems, state.isHashKeyRandom)} ${notes(view.notes)}
-        ${view.pools.map(pool)}
+        ${carrier(view.sharing)} ${view.pools.map((one) => pool(one, view.sharing !== null))}
       </body>
     </html> `;
   return { status: 200, type: "text/html; charset=utf-8", body: page.text };
@@ -86,7 +88,7 @@ function notes(texts: readonly string[]): Html {
   </ul>`;
 }
 
-function pool(view: PoolView): Html {
+function pool(view: PoolView, isSharing: boolean): Html {
   const strategy = view.routingStrategy ?? "as the filter is configured";
   const model = view.modelName === null ? "" : `, model ${view.modelName}`;
   const { decisions, promptTokens, matchedTokens, mispredictions } = view.totals;
@@ -102,6 +104,7 @@ function pool(view: PoolView): Html {
     ${table(podColumns(view.pods), view.pods, "No pods.")} ${models(view.models)}
     <h3>Gateways</h3>
     ${table(GATEWAY_COLUMNS, view.gateways, "No gateway polls this pool.")}
+    ${sharedGateways(view.sharing, isSharing)}
     <h3>Newest decisions</h3>
     ${table(
       DECISION_COLUMNS,
@@ -180,11 +183,4 @@ function total(values: (number | null)[]): number {
 
 function percent(share: number | null): string {
   return share === null ? "–" : `${(share * 100).toFixed(1)} %`;
-}
-
-function duration(ms: number | null): string {
-  if (ms === null) return "–";
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`;
-  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
 }

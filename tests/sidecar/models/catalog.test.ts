@@ -51,7 +51,7 @@ class World {
   }
 
   section(unixMs = 1_767_225_600_000) {
-    return decodeSection(this.pool.encode({ ...HEADER, madeAtUnixMs: unixMs }, 0));
+    return decodeSection(this.pool.encode({ ...HEADER, madeAtUnixMs: unixMs }, 0, () => null));
   }
 
   ids(): string[] {
@@ -193,7 +193,7 @@ test("of more than 256 adapters those unseen for longest are forgotten", () => {
 test("a row says that its pod has requests for as many adapters as fit", () => {
   const world = new World(2);
   world.hold(1, "a", "b");
-  const table = world.pool.encode({ ...HEADER, madeAtUnixMs: 0 }, 0);
+  const table = world.pool.encode({ ...HEADER, madeAtUnixMs: 0 }, 0, () => null);
   assert.deepEqual([table[72 + 2], table[72 + 128 + 2]], [1, 5]);
 });
 

@@ -51,7 +51,7 @@ class World {
   }
 
   rows(nowMs: number) {
-    const table = this.pool.encode(HEADER, nowMs);
+    const table = this.pool.encode(HEADER, nowMs, () => null);
     const head = Buffer.alloc(16);
     head.writeUInt32LE(table.length, 4);
     const answer = decodeAnswer(Buffer.concat([head, table]));

@@ -8,7 +8,7 @@ import type { SidecarState } from "../../../sidecar-metrics/src/view/state.js";
 export function stateWithPod() {
   const time = { nowMs: 0 };
   const clock = { nowMs: () => time.nowMs, unixMs: () => 1_700_000_000_000, random: () => 0.5 };
-  const sync = new SyncService(clock, Buffer.alloc(16, 7));
+  const sync = new SyncService(clock, Buffer.alloc(16, 7), "gateway-a");
   const settings = { name: "p", engine: "vllm", modelName: null, strategy: null } as const;
   const pool = new Pool(settings, { added() {}, removed() {} });
   sync.add(pool);

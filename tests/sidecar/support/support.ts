@@ -115,13 +115,12 @@ export interface PoolsJson {
   }[];
 }
 
-export function report(json: unknown, records: Buffer = Buffer.alloc(0), flags = 0): Buffer {
+export function report(json: unknown, records: Buffer = Buffer.alloc(0)): Buffer {
   const text = typeof json === "string" ? json : JSON.stringify(json);
   const head = Buffer.alloc(16);
   head.write("WRR1", "latin1");
   head.writeUInt32LE(Buffer.byteLength(text), 4);
   head.writeUInt32LE(records.length, 8);
-  head.writeUInt32LE(flags, 12);
   return Buffer.concat([head, Buffer.from(text), records]);
 }
 
@@ -157,6 +156,7 @@ export function decodeAnswer(answer: Buffer) {
       waiting: row.readUInt32LE(12),
       running: row.readUInt32LE(16),
       address: row.toString("latin1", 64, 64 + (row[3] ?? 0)),
+      shared: Array.from({ length: 4 }, (_none, i) => row.readUInt32LE(112 + i * 4)),
     };
   });
   return {
@@ -165,7 +165,8 @@ export function decodeAnswer(answer: Buffer) {
     isChecksumRight: table.readUInt32LE(12) === Number(hash),
     strategy: table[22],
     hashKey: (table[23] ?? 0) & 1 ? table.toString("hex", 24, 40) : null,
-    incarnation: table.readBigUInt64LE(40),
+    nextBatch: answer.readUInt32LE(12),
+    incarnation: table.readBigUInt64LE(40).toString(16).padStart(16, "0"),
     sequence: table.readBigUInt64LE(48),
     rows,
     records: answer.subarray(16 + tableBytes),

@@ -18,7 +18,7 @@ function decoded(json: object): GatewayReport {
 test("totals add up over gateways and over restarts", () => {
   const gateways = new Gateways();
   const say = (incarnation: string, prefix: number, promptTokens: number): void => {
-    gateways.take(decoded({ incarnation, promptTokens, reasons: { prefix } }), 0);
+    gateways.take(decoded({ incarnation, promptTokens, reasons: { prefix } }), null, 0);
   };
   say("a", 10, 100);
   say("a", 15, 150);
@@ -31,8 +31,8 @@ test("totals add up over gateways and over restarts", () => {
 
 test("a gateway that is silent is gone", () => {
   const gateways = new Gateways();
-  gateways.take(decoded({ incarnation: "a" }), 0);
-  gateways.take(decoded({ incarnation: "b" }), 5_000);
+  gateways.take(decoded({ incarnation: "a" }), null, 0);
+  gateways.take(decoded({ incarnation: "b" }), null, 5_000);
   const names = (nowMs: number): string[] =>
     gateways.live(nowMs).map((gateway) => gateway.report.incarnation);
   assert.deepEqual(names(GONE_AFTER_MS), ["a", "b"]);
@@ -42,7 +42,7 @@ test("a gateway that is silent is gone", () => {
 test("inventing gateways and reasons is bounded and drops the longest silent first", () => {
   const gateways = new Gateways();
   for (let i = 0; i < 1_000; i++) {
-    gateways.take(decoded({ incarnation: `g${i}`, reasons: { [`r${i}`]: 1 } }), i);
+    gateways.take(decoded({ incarnation: `g${i}`, reasons: { [`r${i}`]: 1 } }), null, i);
   }
   const live = gateways.live(1_000);
   assert.equal(live.length, GATEWAYS_MAX);

@@ -13,13 +13,14 @@ const GOOD = {
   pods: [{ n: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000 }],
   decisions: [{ ageMs: 12, n: 0, reason: "prefix", prompt: 1200, cached: 1024, etaMs: 31 }],
   warnings: ["stall-guard"],
+  records: { sidecar: "00ff00ff00ff00ff", next: 12 },
   aLaterKey: { x: 1 },
 };
 
 test("a good report is read; unknown keys are ignored and absent ones unknown", () => {
-  const decoded = decodeReport(report(GOOD, insertRecord(7n), 1));
+  const decoded = decodeReport(report(GOOD, insertRecord(7n)));
   assert.ok(decoded.ok);
-  assert.equal(decoded.asksReplay, true);
+  assert.deepEqual(decoded.report.records, { sidecar: "00ff00ff00ff00ff", next: 12 });
   assert.deepEqual(decoded.records, insertRecord(7n));
   assert.equal(decoded.report.incarnation, "9f0c");
   assert.deepEqual(
@@ -40,7 +41,8 @@ test("values of another type or out of any range are unknown", () => {
   const decoded = decodeReport(
     report(
       '{"vms":-1,"uptimeMs":1e999,"configHash":5,"reasons":{"prefix":"9","<b>":1,"load":2},' +
-        '"pods":[null,7,{"n":"x"},{"n":3}],"decisions":{"0":1},"warnings":[1,"w"],"rates":[]}',
+        '"pods":[null,7,{"n":"x"},{"n":3}],"decisions":{"0":1},"warnings":[1,"w"],"rates":[],' +
+        '"records":{"sidecar":1,"next":2}}',
     ),
   );
   assert.ok(decoded.ok);
@@ -52,6 +54,7 @@ test("values of another type or out of any range are unknown", () => {
     [3],
   );
   assert.deepEqual([decisions, warnings], [[], ["w"]]);
+  assert.equal(decoded.report.records, null);
 });
 
 test("lists and texts are cut to their limits", () => {
@@ -106,7 +109,7 @@ test("deep nesting and prototype keys are just JSON", () => {
 });
 
 test("no cut and no flipped byte of a report throws", () => {
-  const whole = report(GOOD, insertRecord(7n), 1);
+  const whole = report(GOOD, insertRecord(7n));
   for (let length = 0; length <= whole.length; length++) decodeReport(whole.subarray(0, length));
   for (let at = 0; at < whole.length; at++) {
     const changed = Buffer.from(whole);

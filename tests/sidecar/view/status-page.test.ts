@@ -176,13 +176,13 @@ test("ready after the first scrape of every pod, or after a bounded wait, and fo
   const { state, endpoint, pool, time } = stateWithPod();
   endpoint.hasBeenTried = false;
   const pending = createReadiness(state);
-  assert.deepEqual(pending(), ["p"]);
+  assert.deepEqual(pending(), ["the first scrapes of p"]);
   endpoint.record({ result: "timeout", detail: "", sentAtMs: 0 });
   assert.deepEqual(pending(), []);
   pool.isListed = false;
   assert.deepEqual(pending(), []);
   const waiting = createReadiness(state);
-  assert.deepEqual(waiting(), ["p"]);
+  assert.deepEqual(waiting(), ["the first scrapes of p"]);
   time.nowMs = READY_WAIT_MS;
   assert.deepEqual(waiting(), []);
 });
