@@ -6,7 +6,7 @@ import { ProgressLine } from "../../demo/progress.js";
 import { EXIT_FAILED, EXIT_INTERRUPTED, runProgram, type Frame } from "../../lab/program.js";
 import { measureJoins, type Join } from "./join.js";
 import { measureLag, POLL_INTERVALS_MS, type Lag } from "./lag.js";
-import { findNats } from "./nats.js";
+import { findNats } from "../../lab/nats.js";
 import { parseOptions, type Options } from "./options.js";
 import { cpuTable, joinTable, lagTable, roundsTable } from "./report.js";
 import { measureRounds, type Run } from "./rounds.js";

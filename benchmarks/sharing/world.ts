@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkFilter, startGateway, type Gateway } from "../../lab/gateway.js";
 import type { FailureWatch } from "../../lab/failure.js";
-import { NatsServer } from "./nats.js";
+import { NatsServer } from "../../lab/nats.js";
 import { SimulatedPods } from "../../lab/simulated-pods.js";
 import { POD_COUNT, POOL } from "./service.js";
 
