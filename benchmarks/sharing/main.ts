@@ -30,7 +30,7 @@ async function bench(options: Options, { watch, atEnd }: Frame): Promise<number>
   const folder = mkdtempSync(join(tmpdir(), "warmroute-sharing-"));
   atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const natsProgram = "program" in nats ? nats.program : "";
-  const figures = await measure(options, { folder, watch, natsProgram });
+  const figures = await measure(options, { folder, watch, natsProgram, atEnd });
   if (watch.signal.aborted) {
     watch.check();
     return EXIT_INTERRUPTED;
@@ -69,7 +69,7 @@ async function measure(options: Options, ground: Ground): Promise<Figures> {
         line.note(`join: ${round + 1} of ${options.rounds}, replay ${replaySeconds} s, is done`),
       );
       line.stop();
-      console.log(joinTable(figures.joins));
+      console.log(joinTable(figures.joins, options.seconds));
     }
     return figures;
   } finally {

@@ -6,12 +6,12 @@ import { Random } from "../../simulator/workloads/random.js";
 import { WorkloadText } from "../../simulator/workloads/text.js";
 import { rotated } from "../envoy/measure.js";
 import type { Options, Variant } from "./options.js";
-import { makeWorkload, MODEL, podArguments, WARM_SECONDS } from "./service.js";
+import { makeWorkload, MODEL, podArguments, warmSeconds } from "./service.js";
 import { meter, type Usage } from "./usage.js";
 import { World, type Ground } from "./world.js";
 
 export const GATEWAYS = 3;
-const IDLE_MS = 3000;
+const IDLE_MS_MAX = 3000;
 /** A part of the seed of what chooses gateways, so that it repeats no other draw. */
 const CHOICE = 7;
 
@@ -66,7 +66,8 @@ async function measureRun(
     isSharing: variant === "shared",
   });
   const idleUsage = meter(world);
-  await sleep(IDLE_MS, undefined, { signal: ground.watch.signal });
+  const idleMs = Math.min(IDLE_MS_MAX, 1000 * warmSeconds(options.seconds));
+  await sleep(idleMs, undefined, { signal: ground.watch.signal });
   const idle = idleUsage();
   const usage = meter(world);
   const results = await playRound(options, ground, world, round);
@@ -92,7 +93,7 @@ async function playRound(
     text: new WorkloadText(workload, options.seed, round),
     nowMs: () => performance.now(),
   });
-  const fromMs = progress.startMs + WARM_SECONDS * 1000;
+  const fromMs = progress.startMs + warmSeconds(options.seconds) * 1000;
   return { all, measured: all.filter((one) => one.dueMs >= fromMs) };
 }
 
