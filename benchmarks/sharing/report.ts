@@ -16,6 +16,7 @@ const LATE_MS_MAX = 50;
 const BUSY_PERCENT_MAX = 60;
 
 type Figure = (run: Run) => number;
+type Part = (usage: Usage) => number;
 
 const cachedPercent: Figure = (run) => 100 * run.cachedShare;
 
@@ -49,22 +50,25 @@ function differenceLines(runs: readonly Run[], variant: Variant, times: Figure[]
   ];
 }
 
-/** What the components use, per request and where nothing is asked. */
+/** What the components use where nothing is asked, and what each request adds to it. */
 export function cpuTable(runs: readonly Run[]): string {
   const wide = (cells: string[]) => row(cells, NARROW_COLUMNS);
   const lines = [
-    "CPU time: ms per request under load, then ms per second without requests",
+    "CPU time: ms that a request adds, then ms per second without requests",
     wide(["", "Envoy", "sidecars", "nats", "Envoy", "sidecars", "nats"]),
   ];
   for (const variant of variantsOf(runs)) {
     const those = runs.filter((run) => run.variant === variant);
     const middle = (figure: Figure, digits: number) => median(those.map(figure)).toFixed(digits);
-    const parts: ((usage: Usage) => number)[] = [(u) => u.envoy, (u) => u.sidecar, (u) => u.nats];
+    const idleMs = (run: Run, part: Part) => part(run.idle) / run.idle.spanMs;
+    const addedMs = (run: Run, part: Part) =>
+      (part(run.underLoad) - idleMs(run, part) * run.underLoad.spanMs) / Math.max(1, run.sent);
+    const parts: Part[] = [(u) => u.envoy, (u) => u.sidecar, (u) => u.nats];
     lines.push(
       wide([
         variant,
-        ...parts.map((part) => middle((run) => part(run.underLoad) / Math.max(1, run.sent), 2)),
-        ...parts.map((part) => middle((run) => (1000 * part(run.idle)) / run.idle.spanMs, 1)),
+        ...parts.map((part) => middle((run) => addedMs(run, part), 2)),
+        ...parts.map((part) => middle((run) => 1000 * idleMs(run, part), 1)),
       ]),
     );
   }

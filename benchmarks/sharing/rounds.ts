@@ -11,6 +11,8 @@ import { meter, type Usage } from "./usage.js";
 import { World, type Ground } from "./world.js";
 
 export const GATEWAYS = 3;
+/** From the last answer until nothing is on its way any more. */
+const SETTLE_MS = 500;
 const IDLE_MS_MAX = 3000;
 /** A part of the seed of what chooses gateways, so that it repeats no other draw. */
 const CHOICE = 7;
@@ -65,13 +67,15 @@ async function measureRun(
     podArguments: podArguments(),
     isSharing: variant === "shared",
   });
+  const usage = meter(world);
+  const results = await playRound(options, ground, world, round);
+  const underLoad = usage();
+  // After the load: processes that are new still compile their code.
+  await sleep(SETTLE_MS, undefined, { signal: ground.watch.signal });
   const idleUsage = meter(world);
   const idleMs = Math.min(IDLE_MS_MAX, 1000 * warmSeconds(options.seconds));
   await sleep(idleMs, undefined, { signal: ground.watch.signal });
   const idle = idleUsage();
-  const usage = meter(world);
-  const results = await playRound(options, ground, world, round);
-  const underLoad = usage();
   await world.stop();
   return { variant, round, ...figuresOf(results), idle, underLoad };
 }
