@@ -22,6 +22,8 @@ export interface Figures {
 }
 
 async function bench(options: Options, { watch, atEnd }: Frame): Promise<number> {
+  // A path that cannot be written is told now and not after a quarter of an hour.
+  if (options.jsonPath !== undefined) writeFileSync(options.jsonPath, "");
   const nats = await findNats();
   if ("reason" in nats && needsNats(options)) {
     console.log(`skipped: ${nats.reason}; --only rounds --variants one,alone needs none`);
