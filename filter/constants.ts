@@ -9,7 +9,7 @@ export const TICK_PERIOD_MS: u32 = 10;
 /** One read of a body. The scan runs in cache, and the scratch page is the only copy. */
 export const BODY_READ_BYTES: u32 = 64 * 1024;
 
-/** The scratch page grows to the largest answer that is accepted: 1 MiB of records, a table. */
+/** The scratch page grows to the largest answer that is accepted: records, a table, its models. */
 export const SCRATCH_BYTES_MAX: u32 = 4 * 1024 * 1024;
 
 /** Streams that a VM follows at a time; one more passes by Envoy's own choice (`fallback-busy`). */
@@ -42,6 +42,14 @@ export const SEGMENTS_PER_TICK_MAX: u32 = 8;
 /** An insert is applied by a neighbour at most so long after it was made, in TOUCH_STEP_MS. */
 export const JOURNAL_LAG_STEPS: u32 = 4;
 
+/**
+ * An insert of another gateway may take so much longer than its withdraw, beside waits for polls: a
+ * carrier that is a second behind is one that has just found its server again. Entries that another
+ * prompt touched within that time are lost with it, which costs one cold pick; an insert that stays
+ * would send prompts to a pod that never had them.
+ */
+export const RELAY_LAG_MS: u32 = 1000;
+
 /** Neighbour heads read again before one decision, when they are older than HEAD_FRESH_MS. */
 export const HEADS_PER_DECISION_MAX: u32 = 4;
 export const HEAD_FRESH_MS: f64 = 1;
@@ -58,14 +66,8 @@ export const REPEAT_JOURNAL_STEPS: u32 = 1000 / TOUCH_STEP_MS;
 /** Largest records block in one report; the rest waits for the next poll. */
 export const REPORT_RECORD_BYTES_MAX: u32 = 256 * 1024;
 
-/** Most record bytes in one answer of the sidecar, as in docs/table-format.md. */
-const ANSWER_RECORD_BYTES_MAX: u32 = 1024 * 1024;
-
-/**
- * An answer holds whole reports' records. With more bytes than this the next report's may just not
- * have fitted, so they are asked for.
- */
-export const REPLAY_LAST_BYTES_MAX: u32 = ANSWER_RECORD_BYTES_MAX - REPORT_RECORD_BYTES_MAX;
+/** Most record bytes that are applied from one answer, all in one call (docs/table-format.md). */
+export const ANSWER_RECORD_BYTES_MAX: u32 = 128 * 1024;
 
 /** Largest JSON text in one report, as in docs/table-format.md. */
 export const REPORT_JSON_BYTES_MAX: u32 = 256 * 1024;

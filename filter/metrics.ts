@@ -20,9 +20,11 @@ export const enum Counter {
   BadModels = 23,
   /** Bodies whose model was rewritten. */
   Rewritten = 24,
+  /** Answers of the sidecar whose records were not all applied: too many, broken, or not news. */
+  BadRecords = 25,
 }
 
-const COUNTERS: i32 = 25;
+const COUNTERS: i32 = 26;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -34,6 +36,7 @@ const NAMES: StaticArray<string> = [
   "journal_lapped",
   "bad_models",
   "rewritten",
+  "bad_records",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
 /** What was counted since the last tick: a host call for each count would cost each request. */

@@ -1,7 +1,13 @@
 // What a VM keeps of one pool: endpoints, index, rates, neighbours. It hangs off the pool's name,
 // so that an old and a new configuration of the same pool share it, and two pools never do.
 import { Config, RoutingStrategy } from "./config";
-import { DECISIONS_KEPT, JOURNAL_LAG_STEPS, TICK_PERIOD_MS, TOUCH_STEP_MS } from "./constants";
+import {
+  DECISIONS_KEPT,
+  JOURNAL_LAG_STEPS,
+  RELAY_LAG_MS,
+  TICK_PERIOD_MS,
+  TOUCH_STEP_MS,
+} from "./constants";
 import { Bytes, utf8 } from "./host/bytes";
 import { random64 } from "./host/calls";
 import { Endpoints } from "./load/endpoint";
@@ -160,12 +166,21 @@ export class Pool implements CacheListener, RecordSink {
     this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
   }
 
-  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void {
+  onWithdraw(
+    endpoint: u32,
+    epoch: u32,
+    hashes: usize,
+    count: u32,
+    ageMs: u32,
+    isPassedOn: bool,
+  ): void {
     if (!this.isSameCache(endpoint, epoch)) return;
     const now = this.touchStep(this.lastTickMs);
     const age = ageMs / TOUCH_STEP_MS;
-    // The insert came here some ticks after the request was routed there.
-    const touchedAtMax = (age < now ? now - age : 0) + JOURNAL_LAG_STEPS;
+    // The insert came here some ticks, or two polls and more, after the request was routed there.
+    const isRelayed = isPassedOn || this.isReplaying;
+    const lag = isRelayed ? relayLagSteps(this.config.pollIntervalMs) : JOURNAL_LAG_STEPS;
+    const touchedAtMax = (age < now ? now - age : 0) + lag;
     this.index.forgetChain(endpoint, hashes, 0, count, touchedAtMax);
     const vm = this.neighbourhood.vm;
     if (!this.isReplaying || vm < 0) return;
@@ -270,15 +285,21 @@ export class Pool implements CacheListener, RecordSink {
     this.sync.passUp(at, bytes);
   }
 
-  /** Applies records that the sidecar gave, and passes them on to the neighbours, marked so. */
-  replay(at: usize, bytes: u32, nowMs: f64): void {
+  /**
+   * Applies records that the sidecar gave, and passes them on to the neighbours, marked so. Returns
+   * how many bytes of them were whole records.
+   */
+  replay(at: usize, bytes: u32, nowMs: f64): u32 {
     const neighbourhood = this.neighbourhood;
     neighbourhood.join(nowMs);
-    if (neighbourhood.vm >= 0) neighbourhood.journal.publish(neighbourhood.vm);
-    neighbourhood.journal.isPassingOn = true;
-    readRecords(at, bytes, this);
-    if (neighbourhood.vm >= 0) neighbourhood.journal.publish(neighbourhood.vm);
-    neighbourhood.journal.isPassingOn = false;
+    const journal = neighbourhood.journal;
+    journal.isPassingOn = true;
+    const done = readRecords(at, bytes, this);
+    journal.isPassingOn = false;
+    // At once, not with the next tick: they are late enough.
+    if (neighbourhood.vm >= 0) journal.publish(neighbourhood.vm);
+    neighbourhood.publishHead(nowMs);
+    return done;
   }
 
   private get isReplaying(): bool {
@@ -309,4 +330,9 @@ export class Pool implements CacheListener, RecordSink {
     head.indexNodesMax = this.index.nodeCountMax;
     head.indexEvicted = this.index.evictedCount;
   }
+}
+
+/** How much later an insert may come by way of the sidecar than what takes it back, in steps. */
+function relayLagSteps(pollIntervalMs: u32): u32 {
+  return (RELAY_LAG_MS + 2 * pollIntervalMs) / TOUCH_STEP_MS;
 }

@@ -32,11 +32,14 @@ const SUITES = [
   "migrate",
   "simulator",
   "e2e",
+  "sharing",
   "monitoring",
   "gateway",
 ];
 /** Suites that start processes: one file at a time, or they starve each other. */
-const SERIAL_SUITES = new Set(["e2e", "gateway"]);
+const SERIAL_SUITES = new Set(["e2e", "sharing", "gateway"]);
+/** Suites whose programs build.sh makes; it tells by variables where it could not. */
+const PREPARED_SUITES = new Set(["sharing", "gateway"]);
 /** What a suite's command is run by. */
 const LAUNCHERS = new Map([["gateway", "tests/gateway/support/in-namespaces.sh"]]);
 /** Measured, and printed with the sum: a test writes them as lines of their own. */
@@ -76,9 +79,9 @@ function line(counts: Counts): string {
 }
 
 async function runSuite(suite: string): Promise<Outcome> {
-  if (suite === "gateway") {
-    // Set by build.sh, which makes what this suite needs.
-    const { WARMROUTE_GATEWAY_SKIP: reason, WARMROUTE_GATEWAY_PROBLEM: problem } = process.env;
+  if (PREPARED_SUITES.has(suite)) {
+    const reason = process.env[`WARMROUTE_${suite.toUpperCase()}_SKIP`];
+    const problem = process.env[`WARMROUTE_${suite.toUpperCase()}_PROBLEM`];
     if (problem !== undefined) return { counts: { passed: 0, failed: 1, skipped: 0 }, problem };
     if (reason !== undefined) {
       return { counts: { passed: 0, failed: 0, skipped: 1 }, problem: `skipped: ${reason}` };

@@ -5,6 +5,7 @@ import { Bytes, ByteWriter, utf8 } from "../host/bytes";
 import { REASON_NAMES, REASONS } from "../pick/reason";
 import { Pool } from "../pool";
 import { Head } from "../share/head";
+import { Lease } from "./lease";
 
 /** Room for the end of the text, so that lists stop before it. */
 const TAIL_BYTES: u32 = 512;
@@ -23,7 +24,9 @@ const CONFIG = utf8(',"configHash":"');
 const STRATEGY_DEFAULT = utf8('","strategy":"DEFAULT"');
 const STRATEGY_PREFIX = utf8('","strategy":"PREFIX_CACHE"');
 const SEQUENCE = utf8(',"tableSequence":');
-const REASONS_OPEN = utf8(',"reasons":{');
+const RECORDS = utf8(',"records":{"sidecar":"');
+const NEXT = utf8('","next":');
+const REASONS_OPEN = utf8('},"reasons":{');
 const PROMPT = utf8('},"promptTokens":');
 const MATCHED = utf8(',"matchedTokens":');
 const MISPREDICTIONS = utf8(',"mispredictions":');
@@ -54,26 +57,23 @@ const STALL = utf8('"stall-guard"');
 const CONFIG_DIFFERS = utf8('"config-differs"');
 const END = utf8("]}");
 
-/** Writes the whole report; `gateway` and `startedMs` are of the shared data's life. */
-export function writeReport(
-  to: ByteWriter,
-  pool: Pool,
-  gateway: u64,
-  startedMs: f64,
-  nowMs: f64,
-): void {
+/** Writes the whole report; the lease says which gateway this is and what it has applied. */
+export function writeReport(to: ByteWriter, pool: Pool, lease: Lease, nowMs: f64): void {
   const heads = headsOf(pool);
   to.bytes(OPEN);
   to.bytes(pool.nameBytes);
   to.bytes(INCARNATION);
-  to.hex(gateway);
+  to.hex(lease.gateway);
   number(to, VMS, heads.length);
-  number(to, UPTIME, nowMs - startedMs);
+  number(to, UPTIME, nowMs - lease.startedMs);
   to.bytes(CONFIG);
   to.hex(pool.config.hash);
   const isDefault = pool.strategyFor(pool.config) == RoutingStrategy.Default;
   to.bytes(isDefault ? STRATEGY_DEFAULT : STRATEGY_PREFIX);
   number(to, SEQUENCE, <f64>pool.table.sequence);
+  to.bytes(RECORDS);
+  to.hex(lease.sidecar);
+  number(to, NEXT, <f64>lease.nextBatch);
   writeCounters(to, heads);
   // Before the first request this VM's own rates, which are the configured ones.
   writeRates(to, heads.length > 0 ? heads : [pool.own.head], pool);

@@ -1,12 +1,10 @@
 // The way of the table: one VM of the pool holds a lease, polls the sidecar, and publishes the
 // answer in shared data, where all VMs of the pool find it.
 import {
+  ANSWER_RECORD_BYTES_MAX,
   LEASE_MS,
-  REPLAY_LAST_BYTES_MAX,
   REPORT_JSON_BYTES_MAX,
   REPORT_RECORD_BYTES_MAX,
-  SEGMENT_BYTES,
-  SEGMENTS_PER_TICK_MAX,
   TICK_PERIOD_MS,
 } from "../constants";
 import { Bytes, ByteWriter, sameBytes, utf8 } from "../host/bytes";
@@ -18,7 +16,6 @@ import {
   httpCall,
   random64,
   resultAt,
-  resultCas,
   resultSize,
   setShared,
 } from "../host/calls";
@@ -27,8 +24,9 @@ import { count, Counter } from "../metrics";
 import { Pool } from "../pool";
 import { isPassedOn } from "../share/record";
 import { SharedKeys } from "../share/keys";
+import { SharedLease } from "./lease";
 import { writeReport } from "./report";
-import { ANSWER_HEADER_BYTES, isSoundTable, tableBytesOf } from "./table-reader";
+import { ANSWER_HEADER_BYTES, isSoundTable, sidecarOf, tableBytesOf } from "./table-reader";
 
 const headers = new HeaderQuery([utf8(":status")]);
 const STATUS_OK = utf8("200");
@@ -37,24 +35,11 @@ const REPORT_HEADER_BYTES: u32 = 16;
 /** Before the table in shared data: when its answer came, f64. */
 const STAMP_BYTES: u32 = 8;
 
-/** The lease as it lies in shared data. */
-@unmanaged
-class Lease {
-  /** Incarnation of the VM that polls. */
-  holder: u64;
-  untilMs: f64;
-  /** Drawn once in the life of the shared data: the gateway, as the sidecar sees it. */
-  gateway: u64;
-  startedMs: f64;
-  /** Grows with each table that is published. */
-  tableNumber: u32;
-  /** Since the shared data began not all kept records have come: they are wanted. */
-  wantsReplay: bool;
-}
+/** An answer's records, moved out of the host's page; one for all pools, made when first needed. */
+let kept: usize = 0;
 
 export class Sync {
-  private readonly lease: Lease = changetype<Lease>(heap.alloc(offsetof<Lease>()));
-  private leaseCas: u32 = 0;
+  private readonly lease: SharedLease;
   private seenTable: u32 = 0;
   private nextPollMs: f64 = 0;
   private giveUpMs: f64 = 0;
@@ -64,12 +49,17 @@ export class Sync {
   private headers: ByteWriter | null = null;
   private report: ByteWriter | null = null;
   private sentRecordBytes: u32 = 0;
+  /** The cursor that the report told. */
+  private toldBy: u64 = 0;
+  private told: u32 = 0;
   private records: ByteWriter | null = null;
 
   constructor(
     private readonly keys: SharedKeys,
     private readonly incarnation: u64,
-  ) {}
+  ) {
+    this.lease = new SharedLease(keys);
+  }
 
   /** Names the cluster and the pool of the calls. */
   configure(cluster: string, pool: string): void {
@@ -79,8 +69,8 @@ export class Sync {
 
   /** Looks at the lease; takes a newer table; polls when it is our turn. */
   tick(pool: Pool, nowMs: f64): void {
-    this.readLease();
-    const lease = this.lease;
+    this.lease.read();
+    const lease = this.lease.now;
     if (lease.tableNumber != this.seenTable) this.readTable(pool);
     this.isHolder = lease.holder == this.incarnation;
     if (nowMs < this.nextPollMs) return;
@@ -112,43 +102,27 @@ export class Sync {
     return true;
   }
 
-  private readLease(): void {
-    const key = this.keys.lease();
-    if (getShared(key, this.keys.size) && resultSize == offsetof<Lease>()) {
-      memory.copy(changetype<usize>(this.lease), resultAt, offsetof<Lease>());
-    } else {
-      memory.fill(changetype<usize>(this.lease), 0, offsetof<Lease>());
-    }
-    this.leaseCas = resultCas;
-  }
-
-  private writeLease(cas: u32): bool {
-    const at = changetype<usize>(this.lease);
-    return setShared(this.keys.lease(), this.keys.size, at, <u32>offsetof<Lease>(), cas);
-  }
-
   private readTable(pool: Pool): void {
     const key = this.keys.table();
     if (!getShared(key, this.keys.size) || resultSize <= STAMP_BYTES) return;
     const table = resultAt + STAMP_BYTES;
     if (!isSoundTable(table, resultSize - STAMP_BYTES)) return;
-    this.seenTable = this.lease.tableNumber;
+    this.seenTable = this.lease.now.tableNumber;
     pool.takeTable(table, load<f64>(resultAt));
   }
 
   private poll(pool: Pool, nowMs: f64): void {
     const config = pool.config;
-    const lease = this.lease;
+    const lease = this.lease.now;
     this.nextPollMs = nowMs + <f64>config.pollIntervalMs;
     if (lease.gateway == 0) {
       lease.gateway = random64();
       lease.startedMs = nowMs;
-      lease.wantsReplay = true;
     }
     lease.holder = this.incarnation;
     lease.untilMs =
       nowMs + Math.max(LEASE_MS, 3 * <f64>config.pollIntervalMs) + <f64>config.syncTimeoutMs;
-    if (!this.writeLease(this.leaseCas)) return;
+    if (!this.lease.write()) return;
     this.isHolder = true;
     const report = this.makeReport(pool, nowMs);
     const cluster = this.cluster;
@@ -173,16 +147,18 @@ export class Sync {
       records = new ByteWriter(REPORT_RECORD_BYTES_MAX);
       this.records = records;
     }
-    const lease = this.lease;
+    const lease = this.lease.now;
+    this.toldBy = lease.sidecar;
+    this.told = lease.nextBatch;
     report.clear();
     report.size = REPORT_HEADER_BYTES;
-    writeReport(report, pool, lease.gateway, lease.startedMs, nowMs);
+    writeReport(report, pool, lease, nowMs);
     const jsonBytes = report.size - REPORT_HEADER_BYTES;
     report.raw(records.at, records.size);
     store<u32>(report.at, REPORT_MAGIC);
     store<u32>(report.at, jsonBytes, 4);
     store<u32>(report.at, report.size - REPORT_HEADER_BYTES - jsonBytes, 8);
-    store<u32>(report.at, lease.wantsReplay ? 1 : 0, 12);
+    store<u32>(report.at, 0, 12);
     this.sentRecordBytes = records.size;
     return report;
   }
@@ -191,32 +167,45 @@ export class Sync {
     const tableBytes = tableBytesOf(answer, size);
     if (tableBytes == 0) return false;
     const recordBytes = load<u32>(answer, 8);
+    const nextBatch = load<u32>(answer, 12);
     const table = answer + ANSWER_HEADER_BYTES;
+    const sidecar = sidecarOf(table);
     pool.takeTable(table, nowMs);
     // The stamp takes the place of the header's last words, right before the table.
     store<f64>(table - STAMP_BYTES, nowMs);
     setShared(this.keys.table(), this.keys.size, table - STAMP_BYTES, tableBytes + STAMP_BYTES, 0);
-    this.lease.tableNumber += 1;
     const records = this.records;
     if (records != null) records.dropFirst(this.sentRecordBytes);
     this.sentRecordBytes = 0;
-    if (recordBytes <= REPLAY_LAST_BYTES_MAX) this.lease.wantsReplay = false;
-    this.seenTable = this.lease.tableNumber;
-    this.writeLease(0);
-    // Last: joining the neighbours calls the host, and the answer lies in its page. So it is moved.
-    if (recordBytes > 0) this.replay(pool, table + tableBytes, recordBytes, nowMs);
-    // The neighbours read these before more are asked for, or the ring would lap them.
-    const ticks = (recordBytes / SEGMENT_BYTES / SEGMENTS_PER_TICK_MAX) * 2;
-    this.nextPollMs = Math.max(this.nextPollMs, nowMs + <f64>(ticks * TICK_PERIOD_MS));
+    // Before the lease is read: that result lies where the answer does.
+    keepRecords(table + tableBytes, recordBytes);
+    const isNext = this.lease.advance(this.toldBy, this.told, sidecar, nextBatch);
+    this.seenTable = this.lease.now.tableNumber;
+    if (recordBytes == 0 || !isNext) return true;
+    // From a sidecar that knows no cursor (0) all records are news. Else a cursor that stays would
+    // bring the same ones for ever.
+    if (nextBatch != 0 && sidecar == this.toldBy && nextBatch == this.told) {
+      count(Counter.BadRecords, 1);
+    } else {
+      this.applyRecords(pool, recordBytes, nowMs);
+    }
     return true;
   }
 
-  private replay(pool: Pool, at: usize, bytes: u32, nowMs: f64): void {
-    const copy = heap.alloc(bytes);
-    memory.copy(copy, at, bytes);
-    pool.replay(copy, bytes, nowMs);
-    heap.free(copy);
+  private applyRecords(pool: Pool, recordBytes: u32, nowMs: f64): void {
+    const bytes = min(recordBytes, ANSWER_RECORD_BYTES_MAX);
+    if (pool.replay(kept, bytes, nowMs) != recordBytes) count(Counter.BadRecords, 1);
+    // The neighbours read these before more are asked for, or the ring would lap them.
+    const readAtMs = nowMs + <f64>(pool.neighbourhood.ticksToRead(bytes) * TICK_PERIOD_MS);
+    const hasMore = recordBytes > ANSWER_RECORD_BYTES_MAX / 2;
+    this.nextPollMs = hasMore ? readAtMs : Math.max(this.nextPollMs, readAtMs);
   }
+}
+
+function keepRecords(at: usize, bytes: u32): void {
+  if (bytes == 0) return;
+  if (kept == 0) kept = heap.alloc(ANSWER_RECORD_BYTES_MAX);
+  memory.copy(kept, at, min(bytes, ANSWER_RECORD_BYTES_MAX));
 }
 
 function isOk(): bool {

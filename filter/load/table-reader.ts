@@ -45,6 +45,11 @@ export function isSoundTable(table: usize, size: u32): bool {
   return load<u32>(table, 12) == checksum(table + CHECKSUM_FROM, size - CHECKSUM_FROM);
 }
 
+/** The incarnation of the sidecar that made a sound table. */
+export function sidecarOf(table: usize): u64 {
+  return load<u64>(table, 40);
+}
+
 /** FNV-1a over 32-bit words. It finds accidents; the sidecar is trusted. */
 function checksum(at: usize, size: u32): u32 {
   let hash: u32 = 2166136261;

@@ -3,16 +3,17 @@ import {
   HEADS_PER_DECISION_MAX,
   HEAD_FRESH_MS,
   HEARTBEAT_STALE_MS,
+  SEGMENT_BYTES,
   SEGMENTS_PER_TICK_MAX,
   VMS_MAX,
 } from "../constants";
 import { getShared, resultAt, resultCas, resultSize } from "../host/calls";
 import { Endpoints } from "../load/endpoint";
 import { Head, isHead, OwnHead } from "./head";
-import { Journal } from "./journal";
+import { Journal, SEGMENT_HEADER_BYTES } from "./journal";
 import { SharedKeys } from "./keys";
 import { Neighbour } from "./neighbour";
-import { RecordSink } from "./record";
+import { RECORD_BYTES_MAX, RecordSink } from "./record";
 
 export class Neighbourhood {
   /** This VM's number, -1 before its first request: VMs that serve nothing take none. */
@@ -111,6 +112,21 @@ export class Neighbourhood {
     this.own.head.segmentSequence = this.journal.sequence;
     this.own.head.segmentUsed = this.journal.published;
     this.own.publish(this.keys, this.vm, this.endpoints, nowMs, 0);
+  }
+
+  /**
+   * Ticks after which the neighbours have read `bytes` of records that were published at once, even
+   * where all of them have something to tell: who is first in a tick is read as far as the budget
+   * reaches, and each one before takes a segment from those behind it.
+   */
+  ticksToRead(bytes: u32): u32 {
+    const count = <u32>this.others.length;
+    if (count == 0) return 0;
+    // Records are not split, so a segment may end early; and it may be one that was begun before.
+    const segments = bytes / (SEGMENT_BYTES - SEGMENT_HEADER_BYTES - RECORD_BYTES_MAX) + 2;
+    const turns = min(count, SEGMENTS_PER_TICK_MAX);
+    const readInCountTicks = (turns * (2 * SEGMENTS_PER_TICK_MAX + 1 - turns)) / 2;
+    return (segments * count + readInCountTicks - 1) / readInCountTicks;
   }
 
   /** One budget for all, from another neighbour each tick: a tick is bounded, none is starved. */

@@ -108,7 +108,15 @@ function writeHeader(
 export interface RecordSink {
   onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void;
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void;
-  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void;
+  /** `isPassedOn`: it came from another gateway, by the sidecar of this one. */
+  onWithdraw(
+    endpoint: u32,
+    epoch: u32,
+    hashes: usize,
+    count: u32,
+    ageMs: u32,
+    isPassedOn: bool,
+  ): void;
   onCharge(endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void;
   onRange(at: usize, bytes: u32): void;
 }
@@ -148,7 +156,7 @@ function readRecord(record: usize, bytes: u32, sink: RecordSink): void {
       sink.onInsert(endpoint, epoch, entryHashes, entryTokens, count);
     } else {
       const ageMs = count > 0 ? load<u32>(entryTokens) : 0;
-      sink.onWithdraw(endpoint, epoch, entryHashes, count, ageMs);
+      sink.onWithdraw(endpoint, epoch, entryHashes, count, ageMs, isPassedOn(record));
     }
     return;
   }

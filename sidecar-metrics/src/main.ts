@@ -10,6 +10,7 @@ import { loadConfig } from "./config/load.js";
 import { DISCOVERY_MODULES, needsCluster } from "./discovery/discovery.js";
 import { readHashKey } from "./hash-key.js";
 import { checkFiles } from "./scrape/client.js";
+import { readFiles as readSharingFiles } from "./sharing/nats/files.js";
 import { startSidecar } from "./sidecar.js";
 
 const VERSION = "0.1.0";
@@ -28,6 +29,7 @@ async function run(options: { config?: string; check?: boolean }): Promise<void>
     if (config.hashKeyFile !== undefined) await readHashKey(config.hashKeyFile);
     for (const pool of config.pools) await checkFiles(pool);
     if (config.kubernetes !== undefined) await checkFiles({ ...config.kubernetes, name: "found" });
+    if (config.sharing !== undefined) await readSharingFiles(config.sharing.nats);
     if (needsCluster(config)) (await DISCOVERY_MODULES.cluster()).checkCluster(config);
     return void process.stdout.write("the configuration is good\n");
   }

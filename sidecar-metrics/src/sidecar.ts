@@ -13,6 +13,7 @@ import { HttpServer, plain } from "./http/server.js";
 import { PoolRunner, type RunnerParts } from "./pools/pool-runner.js";
 import { checkFiles } from "./scrape/client.js";
 import { ScrapeLoop } from "./scrape/scrape-loop.js";
+import type { Carrier } from "./sharing/carrier.js";
 import { SyncService } from "./sync/sync.js";
 import { poolsView } from "./view/pools-view.js";
 import { createReadiness } from "./view/readiness.js";
@@ -37,7 +38,8 @@ export interface RunningSidecar {
 /** Resolves when the port is open; rejects with a ConfigError, or when the port cannot be had. */
 export async function startSidecar(config: Config, parts: SidecarParts): Promise<RunningSidecar> {
   const { clock, log } = parts;
-  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log), hostname());
+  const name = config.sharing?.name ?? hostname();
+  const sync = new SyncService(clock, await firstHashKey(config, randomBytes, log), name);
   const state: SidecarState = {
     sync,
     clock,
@@ -48,6 +50,7 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
     cluster: null,
   };
   const cluster = await openCluster(config, parts);
+  sync.carrier = await openCarrier(config, sync.node, parts);
   const loop = new ScrapeLoop(config.scrape, clock);
   const runners: PoolRunner[] = [];
   for (const pool of config.pools) {
@@ -76,6 +79,7 @@ export async function startSidecar(config: Config, parts: SidecarParts): Promise
       loop.stop();
       await discovered?.stop();
       cluster?.stop();
+      await sync.carrier?.stop();
       await Promise.all([server.stop(), ...runners.map((runner) => runner.stop())]);
     },
   };
@@ -121,6 +125,17 @@ async function openCluster(config: Config, parts: SidecarParts): Promise<Cluster
     await checkFiles({ ...config.kubernetes, name: "found in the cluster" });
   }
   return (await DISCOVERY_MODULES.cluster()).openCluster(config, { clock, log, times });
+}
+
+/** Throws a ConfigError when a file of the way to other sidecars cannot be read. */
+async function openCarrier(
+  { sharing }: Config,
+  node: string,
+  { clock, log }: SidecarParts,
+): Promise<Carrier | null> {
+  if (sharing === undefined) return null;
+  const { startNats } = await import("./sharing/nats/nats.js");
+  return startNats(sharing, node, { clock, log });
 }
 
 async function followCluster(

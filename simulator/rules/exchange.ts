@@ -1,92 +1,104 @@
-// Stands in for what carries news between the sidecars of several gateways: each hears what the
-// others said a fixed time ago.
+// Joins the gateways of a run as their sidecars would: each has the sidecar's own exchange, and what
+// these say to each other comes a fixed time later.
+import { decodeReport } from "../../sidecar-metrics/src/sync/report.js";
+import { PoolExchange } from "../../sidecar-metrics/src/sharing/pool-exchange.js";
 import type { SharedLoad } from "../../sidecar-metrics/src/sync/table.js";
 
-/** Most record bytes in one answer of a sidecar, as in docs/table-format.md. */
-const ANSWER_RECORD_BYTES_MAX = 1024 * 1024;
+/** Any key does: hashes are compared within a run only. */
+export const HASH_KEY = Buffer.from(Array.from({ length: 16 }, (_, i) => i));
+/** Deliveries that all have heard are dropped in blocks of so many. */
+const DROP_MIN = 1024;
 
-interface Batch {
+interface Delivery {
   atMs: number;
-  gateway: number;
-  records: Buffer;
+  from: number;
+  message: Buffer;
+  isLoad: boolean;
 }
 
-interface Report {
-  atMs: number;
-  /** By endpoint number; a pod without requests is absent. */
-  loads: ReadonlyMap<number, SharedLoad>;
+/** What a sidecar's answer says of the other gateways. */
+export interface Others {
+  load: (pod: number) => SharedLoad | null;
+  records: Buffer[];
+  /** The answer's `nextBatch`. */
+  nextBatch: number;
 }
 
 export class Exchange {
+  private readonly sides: PoolExchange[];
   /** In order of time; those before all cursors are dropped. */
-  private batches: Batch[] = [];
+  private deliveries: Delivery[] = [];
   private dropped = 0;
-  /** For each gateway: how many batches it has heard, the dropped ones counted. */
+  /** For each gateway: how many deliveries it has got, the dropped ones counted. */
   private readonly heard: number[];
-  /** For each gateway its reports, oldest first: the newest that is old enough and those after. */
-  private readonly reports: Report[][];
+  private nowMs = 0;
 
   constructor(
     gateways: number,
     /** Time from a gateway's report to where the other sidecars know of it. */
     private readonly lagMs: number,
+    addresses: readonly string[],
   ) {
+    const numberOf = new Map(addresses.map((address, number) => [address, number]));
+    const numbers = {
+      addressOf: (number: number) => addresses[number] ?? null,
+      numberOf: (address: string) => numberOf.get(address) ?? null,
+    };
+    const clock = { nowMs: () => this.nowMs, unixMs: () => this.nowMs, random: () => 0 };
     this.heard = Array.from({ length: gateways }, () => 0);
-    this.reports = Array.from({ length: gateways }, () => []);
-  }
-
-  /** A gateway's report has come to its sidecar. */
-  publish(
-    gateway: number,
-    nowMs: number,
-    records: Buffer,
-    loads: ReadonlyMap<number, SharedLoad>,
-  ): void {
-    if (records.length > 0) this.batches.push({ atMs: nowMs, gateway, records });
-    const reports = this.reports[gateway]!;
-    reports.push({ atMs: nowMs, loads });
-    while (reports.length > 1 && reports[1]!.atMs <= nowMs - this.lagMs) reports.shift();
-  }
-
-  /** The others' records that have come since the last call and fit an answer, oldest first. */
-  records(gateway: number, nowMs: number): Buffer[] {
-    const news: Buffer[] = [];
-    let bytes = 0;
-    for (let i = this.heard[gateway]! - this.dropped; i < this.batches.length; i++) {
-      const batch = this.batches[i]!;
-      if (batch.atMs > nowMs - this.lagMs) break;
-      if (batch.gateway !== gateway) {
-        if (bytes + batch.records.length > ANSWER_RECORD_BYTES_MAX) break;
-        bytes += batch.records.length;
-        news.push(batch.records);
-      }
-      this.heard[gateway]!++;
-    }
-    this.drop();
-    return news;
-  }
-
-  /** The others' load on a pod, added up, as this gateway's sidecar knows it. */
-  load(gateway: number, pod: number, nowMs: number): SharedLoad {
-    const sum = { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
-    this.reports.forEach((reports, other) => {
-      if (other === gateway) return;
-      const known = reports.findLast(({ atMs }) => atMs <= nowMs - this.lagMs);
-      const load = known?.loads.get(pod);
-      if (load === undefined) return;
-      sum.inFlight += load.inFlight;
-      sum.unprefilled += load.unprefilled;
-      sum.backlogTokens += load.backlogTokens;
-      sum.kvTokens += load.kvTokens;
+    this.sides = this.heard.map((_, gateway) => {
+      const self = { node: nodeOf(gateway), name: `gateway-${gateway}` };
+      const side = new PoolExchange({ name: "default", numbers }, self, clock, HASH_KEY);
+      side.onLoad = (message) => this.send(gateway, message, true);
+      side.onRecords = () => {
+        for (let out = side.nextRecords(); out !== null; out = side.nextRecords()) {
+          this.send(gateway, out.bytes, false);
+          side.published(out.id);
+        }
+      };
+      return side;
     });
-    return sum;
   }
 
-  /** What all have heard is not kept. */
-  private drop(): void {
+  /** A gateway's report has come to its sidecar; what the answer says of the others. */
+  answer(gateway: number, nowMs: number, body: Uint8Array): Others {
+    this.nowMs = nowMs;
+    const decoded = decodeReport(Buffer.from(body));
+    if (!decoded.ok) throw new Error(`gateway ${gateway} sent a bad report: ${decoded.error}`);
+    const { report, records } = decoded;
+    const side = this.sides[gateway]!;
+    this.deliver(gateway);
+    side.tell(report.incarnation, report.pods, records);
+    const isOurs = report.records?.sidecar === nodeOf(gateway);
+    const cursor = isOurs ? side.records.cursorOf(report.records!.next) : null;
+    const after = side.records.after(report.incarnation, cursor, nowMs);
+    const load = side.loadFor(report.incarnation, nowMs);
+    return { load, records: after.batches, nextBatch: after.cursor };
+  }
+
+  private send(from: number, message: Buffer, isLoad: boolean): void {
+    this.deliveries.push({ atMs: this.nowMs + this.lagMs, from, message, isLoad });
+  }
+
+  /** What has come until now. */
+  private deliver(gateway: number): void {
+    const side = this.sides[gateway]!;
+    for (let i = this.heard[gateway]! - this.dropped; i < this.deliveries.length; i++) {
+      const { atMs, from, message, isLoad } = this.deliveries[i]!;
+      if (atMs > this.nowMs) break;
+      this.heard[gateway]!++;
+      if (from === gateway) continue;
+      if (isLoad) side.takeLoad(message);
+      else side.takeRecords(message);
+    }
     const done = Math.min(...this.heard) - this.dropped;
-    if (done < 64) return;
-    this.batches.splice(0, done);
+    if (done < DROP_MIN) return;
+    this.deliveries.splice(0, done);
     this.dropped += done;
   }
+}
+
+/** The life of a gateway's sidecar, as reports and tables write it. */
+export function nodeOf(gateway: number): string {
+  return (gateway + 1).toString(16).padStart(16, "0");
 }

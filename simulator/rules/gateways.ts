@@ -24,7 +24,7 @@ export function spread(
   { gateways, shareLagMs, seed }: GatewayOptions,
 ): Rule {
   if (gateways === 1) return make(view);
-  const exchange = shareLagMs === null ? null : new Exchange(gateways, shareLagMs);
+  const exchange = shareLagMs === null ? null : new Exchange(gateways, shareLagMs, view.addresses);
   return new SeveralGateways(view, make, gateways, exchange, seed);
 }
 

@@ -31,43 +31,71 @@ function shortRun({ workload, ...more }: Options): RunResult {
 const LOAD = { inFlight: 3, unprefilled: 2, backlogTokens: 500, kvTokens: 900 };
 const NOTHING = { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
 
-test("the exchange brings each batch to each other gateway once, so late as it is told to", () => {
-  const exchange = new Exchange(3, 50);
-  const batch = (text: string): Buffer => Buffer.from(text);
-  const texts = (gateway: number, nowMs: number): string =>
-    Buffer.concat(exchange.records(gateway, nowMs)).toString();
-  exchange.publish(0, 100, batch("a"), new Map());
-  exchange.publish(1, 120, batch("b"), new Map());
-  exchange.publish(0, 130, batch(""), new Map());
-  assert.deepEqual([texts(2, 149), texts(2, 150), texts(2, 169)], ["", "a", ""]);
-  exchange.publish(2, 180, batch("c"), new Map());
-  assert.deepEqual([texts(0, 500), texts(1, 500), texts(2, 500)], ["bc", "ac", "b"]);
-  for (let i = 0; i < 1000; i++) {
-    exchange.publish(0, 1000 + i, batch(`${i} `), new Map());
-    assert.equal(texts(1, 1000 + i), i < 50 ? "" : `${i - 50} `);
-    if (i % 100 === 99) assert.equal(texts(2, 1000 + i).split(" ").length, i === 99 ? 51 : 101);
+/** A gateway's report by docs/table-format.md: its requests on pod 7, and a record of hash `hash`. */
+function report(gateway: number, next: number, hash: number, pods: object[] = []): Buffer {
+  const id = `${gateway}`.repeat(16);
+  const records = { sidecar: `${gateway + 1}`.padStart(16, "0"), next };
+  const json = Buffer.from(JSON.stringify({ incarnation: id, records, pods }));
+  const head = Buffer.alloc(16);
+  head.write("WRR1", "latin1");
+  head.writeUInt32LE(json.length, 4);
+  const record = Buffer.alloc(hash === 0 ? 0 : 24);
+  head.writeUInt32LE(record.length, 8);
+  if (hash === 0) return Buffer.concat([head, json]);
+  record.writeUInt16LE(24, 0);
+  record.writeUInt8(1, 2);
+  record.writeUInt16LE(7, 8);
+  record.writeUInt16LE(1, 10);
+  record.writeBigUInt64LE(BigInt(hash), 12);
+  return Buffer.concat([head, json, record]);
+}
+
+function hashesIn(records: Buffer[]): number[] {
+  const all = Buffer.concat(records);
+  return Array.from({ length: all.length / 24 }, (_, i) =>
+    Number(all.readBigUInt64LE(i * 24 + 12)),
+  );
+}
+
+const ADDRESSES = Array.from({ length: 8 }, (_, pod) => `10.0.0.${pod}:80`);
+
+test("the exchange brings each record to each other gateway once, so late as it is told to", () => {
+  const exchange = new Exchange(3, 50, ADDRESSES);
+  const cursors = [0, 0, 0];
+  const say = (gateway: number, nowMs: number, hash = 0): number[] => {
+    const answer = exchange.answer(gateway, nowMs, report(gateway, cursors[gateway]!, hash));
+    cursors[gateway] = answer.nextBatch;
+    return hashesIn(answer.records);
+  };
+  say(0, 100, 11);
+  say(1, 120, 12);
+  assert.deepEqual([say(2, 149), say(2, 150), say(2, 169)], [[], [11], []]);
+  assert.deepEqual(say(2, 180, 13), [12]);
+  assert.deepEqual([say(0, 500), say(1, 500), say(2, 500)], [[12, 13], [11, 13], []]);
+  for (let i = 0; i < 3000; i++) {
+    say(0, 1000 + i, 100 + i);
+    assert.deepEqual(say(1, 1000 + i), i < 50 ? [] : [50 + i]);
+    if (i % 100 === 99) assert.equal(say(2, 1000 + i).length, i === 99 ? 50 : 100);
   }
 });
 
-test("the exchange keeps an answer within 1 MiB and brings the rest with the next", () => {
-  const exchange = new Exchange(2, 0);
-  for (let i = 0; i < 5; i++) exchange.publish(0, i, Buffer.alloc(300 * 1024, i), new Map());
-  const sizes = Array.from({ length: 3 }, () => exchange.records(1, 10).length);
-  assert.deepEqual(sizes, [3, 2, 0]);
-});
-
 test("the exchange adds up the others' newest load that is old enough", () => {
-  const exchange = new Exchange(3, 50);
-  exchange.publish(0, 0, Buffer.alloc(0), new Map([[7, LOAD]]));
-  exchange.publish(1, 10, Buffer.alloc(0), new Map([[7, LOAD]]));
-  exchange.publish(0, 40, Buffer.alloc(0), new Map([[6, LOAD]]));
+  const exchange = new Exchange(3, 50, ADDRESSES);
+  const say = (gateway: number, nowMs: number, pods: object[] = []) =>
+    exchange.answer(gateway, nowMs, report(gateway, 0, 0, pods));
+  say(0, 0, [{ n: 7, ...LOAD }]);
+  say(1, 10, [{ n: 7, ...LOAD }]);
+  say(0, 40, [{ n: 6, ...LOAD }]);
   const twice = { inFlight: 6, unprefilled: 4, backlogTokens: 1000, kvTokens: 1800 };
-  assert.deepEqual(exchange.load(2, 7, 49), NOTHING);
-  assert.deepEqual(exchange.load(2, 7, 50), LOAD);
-  assert.deepEqual(exchange.load(2, 7, 60), twice);
-  assert.deepEqual(exchange.load(1, 7, 60), LOAD);
+  assert.deepEqual(say(2, 49).load(7), NOTHING);
+  assert.deepEqual(say(2, 50).load(7), LOAD);
+  assert.deepEqual(say(2, 60).load(7), twice);
   // The first gateway has none there any more.
-  assert.deepEqual([exchange.load(2, 7, 90), exchange.load(2, 6, 90)], [LOAD, LOAD]);
+  const late = say(2, 90);
+  assert.deepEqual([late.load(7), late.load(6)], [LOAD, LOAD]);
+  // One that has been silent for longer than 3 s is gone.
+  const later = say(2, 3100);
+  assert.deepEqual([later.load(7), later.load(6)], [NOTHING, NOTHING]);
 });
 
 test("each gateway has a rule of its own, which sees its own requests in flight", () => {

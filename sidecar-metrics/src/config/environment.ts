@@ -45,6 +45,8 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
 function toPattern(path: string): RegExp {
   const words = path.split(".").map((word) =>
     word
+      // One word, not two.
+      .replace("MiB", "Mib")
       .replace(/([a-z])([A-Z])/g, "$1_$2")
       .toUpperCase()
       .replace("[]", "_(\\d{1,2})"),

@@ -5,6 +5,8 @@ import type { z } from "zod";
 const VALUE_CHARS_MAX = 60;
 /** Never repeated in a message, which ends up in logs. */
 const SECRET_KEYS: PropertyKey[] = ["hashKey"];
+/** A URL with a user and most likely a password in it. */
+const SECRET_TEXT = /:\/\/[^/]*@/;
 
 export class ConfigError extends Error {}
 
@@ -54,7 +56,8 @@ export function explainIssue(
   if (isUnknownKey) return `${where}: ${key}there is no such key`;
   const value = valueAt(content, path);
   const isMissing = value === undefined;
-  const shown = SECRET_KEYS.includes(path.at(-1) ?? "") ? "its value" : shorten(value);
+  const isSecret = SECRET_KEYS.includes(path.at(-1) ?? "") || SECRET_TEXT.test(String(value));
+  const shown = isSecret ? "its value" : shorten(value);
   const said = isMissing ? "is missing" : `${shown} is not allowed`;
   return `${where}: ${key}${said}; it must be ${issue.message}`;
 }

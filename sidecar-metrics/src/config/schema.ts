@@ -6,6 +6,7 @@ import { choice, flag, path, section, text, wholeNumber } from "./fields.js";
 import { clusterShape, selectedPods } from "./kubernetes.js";
 import { models, objectives } from "./models.js";
 import { metricsPath, podList } from "./pods.js";
+import { sharing } from "./sharing.js";
 
 const POOLS_MAX = 64;
 const MIB = 1024 * 1024;
@@ -111,6 +112,7 @@ export const configSchema = section({
   metrics: flag().default(true).describe("serves Prometheus metrics at `/metrics`"),
   scrape: scrape.prefault({}),
   kubernetes: kubernetes.optional(),
+  sharing: sharing.optional(),
   pools: z.array(pool, POOLS_ALLOWED).max(POOLS_MAX, POOLS_ALLOWED).default([]),
 }).superRefine((config, context) => {
   if (config.pools.length === 0 && config.kubernetes === undefined) {
@@ -119,6 +121,11 @@ export const configSchema = section({
   if (config.hashKey !== undefined && config.hashKeyFile !== undefined) {
     const message = "absent where hashKey is set";
     context.addIssue({ code: "custom", path: ["hashKeyFile"], message });
+  }
+  const hasKey = config.hashKey !== undefined || config.hashKeyFile !== undefined;
+  if (config.sharing !== undefined && !hasKey) {
+    const message = "set, or hashKeyFile, where sharing is: hashes mean something under one key";
+    context.addIssue({ code: "custom", path: ["hashKey"], message });
   }
   const names = new Set<string>();
   config.pools.forEach(({ name }, index) => {

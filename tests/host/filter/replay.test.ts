@@ -1,14 +1,14 @@
 // Records that go up to the sidecar, and come back to a gateway that starts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decisionOf, firstPod, Gateway, POOL } from "./support/gateway.js";
+import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
 import { prompt, PROMPT_TOKENS } from "./support/messages.js";
+import { ANSWER_RECORD_BYTES_MAX, decodeRecords, recordsIn } from "./support/records.js";
 import { makePods } from "./support/sidecar.js";
-import { decodeRecords } from "./support/wire.js";
 
 /** All records that the sidecar has got, as it would keep them. */
 function recordsOf(gateway: Gateway, from = 0): Buffer {
-  return Buffer.concat(gateway.sidecar.polls.slice(from).map(({ report }) => report.records));
+  return recordsIn(gateway.sidecar.polls.slice(from));
 }
 
 test("what is inserted goes up once, by the VM that asks, with the pod's number and epoch", () => {
@@ -28,18 +28,14 @@ test("what is inserted goes up once, by the VM that asks, with the pod's number 
   }
 });
 
-test("a new gateway asks for kept records until they come, and all its VMs know them", () => {
+test("a new gateway tells that it has applied nothing until it has, and all its VMs know it", () => {
   const old = new Gateway({ vms: 2, pods: 8 });
   const pods = Array.from({ length: 30 }, (_, seed) =>
     firstPod(old.send(prompt(seed), {}, { vm: seed % 2 })),
   );
   old.advance(200);
   const { sidecar } = old;
-  assert.deepEqual(
-    sidecar.polls.map(({ report }) => report.asksReplay),
-    sidecar.polls.map((_, i) => i === 0),
-  );
-  sidecar.replays = [recordsOf(old)];
+  sidecar.batches = [recordsOf(old)];
   const from = sidecar.polls.length;
   const gateway = new Gateway({ vms: 3, beside: old, isStarted: false });
   sidecar.answer = (poll) => {
@@ -47,9 +43,13 @@ test("a new gateway asks for kept records until they come, and all its VMs know 
     else sidecar.respond(poll);
   };
   gateway.advance(400);
-  const asks = sidecar.polls.slice(from).map(({ report }) => report.asksReplay);
-  assert.deepEqual(asks.slice(0, 3), [true, true, true]);
-  assert.equal(asks.slice(3).includes(true), false);
+  const cursors = sidecar.polls.slice(from).map(({ report }) => report.json.records);
+  const nothing = { sidecar: "0000000000000000", next: 0 };
+  assert.deepEqual(cursors.slice(0, 3), [nothing, nothing, nothing]);
+  assert.ok(cursors.length > 4);
+  for (const cursor of cursors.slice(3)) {
+    assert.deepEqual(cursor, { sidecar: "0000000000000001", next: 1 });
+  }
   for (let vm = 0; vm < 3; vm++) {
     pods.forEach((pod, seed) => {
       const decision = decisionOf(gateway.send(prompt(seed), {}, { vm }));
@@ -63,7 +63,7 @@ test("a VM that was given records counts as one that serves once it does", () =>
   const old = new Gateway({ pods: 2 });
   old.send(prompt(1));
   old.advance(200);
-  old.sidecar.replays = [recordsOf(old)];
+  old.sidecar.batches = [recordsOf(old)];
   const gateway = new Gateway({ beside: old });
   gateway.advance(100);
   gateway.send(prompt(1));
@@ -76,7 +76,7 @@ test("replayed records do not go up again as the gateway's own", () => {
   const old = new Gateway({ vms: 2, pods: 2 });
   for (let seed = 0; seed < 10; seed++) old.send(prompt(seed));
   old.advance(200);
-  old.sidecar.replays = [recordsOf(old)];
+  old.sidecar.batches = [recordsOf(old)];
   const from = old.sidecar.polls.length;
   const gateway = new Gateway({ vms: 2, beside: old });
   gateway.advance(500);
@@ -86,31 +86,36 @@ test("replayed records do not go up again as the gateway's own", () => {
   assert.equal(decodeRecords(recordsOf(gateway, from)).length, 1);
 });
 
-test("more than one answer's worth of kept records is asked for to its end", () => {
+test("more than one answer's worth of kept records comes to its end, with no wait between", () => {
   const pods = makePods(4).map((pod) => ({ ...pod, capacityTokens: 1_000_000_000 }));
-  const old = new Gateway({ pods, config: { indexMiB: 64 } });
-  const parts: Buffer[] = [];
-  const firsts: string[] = [];
-  for (let part = 0; part < 3; part++) {
-    const from = old.sidecar.polls.length;
-    // An answer holds 1 MiB, in whole reports of at most 256 KiB: 900 KiB may not be all.
-    for (let seed = 0; seed < 2600; seed++) {
-      const pod = firstPod(old.send(prompt(part * 10_000 + seed)));
-      if (seed === 0) firsts.push(pod);
-      if (seed % 20 === 19) old.advance(60);
-    }
-    old.advance(100);
-    parts.push(recordsOf(old, from));
-    assert.ok(parts[part]!.length > 800 * 1024, `${parts[part]!.length}`);
+  const old = new Gateway({ pods });
+  const known: string[] = [];
+  for (let seed = 0; seed < 1500; seed++) {
+    known.push(firstPod(old.send(prompt(seed))));
+    if (seed % 20 === 19) old.advance(60);
   }
-  old.sidecar.replays = parts;
-  const gateway = new Gateway({ beside: old, config: { indexMiB: 64 }, isStarted: false });
-  gateway.advance(1000);
-  firsts.forEach((pod, part) => {
-    const decision = decisionOf(gateway.send(prompt(part * 10_000)));
-    assert.deepEqual([decision.reason, decision.pod], ["prefix", pod], `part ${part}`);
+  old.advance(100);
+  const { sidecar } = old;
+  sidecar.batches = sidecar.polls
+    .map(({ report }) => report.records)
+    .filter(({ length }) => length);
+  const bytes = Buffer.concat(sidecar.batches).length;
+  assert.ok(bytes > 3.5 * ANSWER_RECORD_BYTES_MAX, `${bytes}`);
+  const from = sidecar.polls.length;
+  const gateway = new Gateway({ vms: 3, beside: old, isStarted: false });
+  gateway.advance(200);
+  known.forEach((pod, seed) => {
+    const decision = decisionOf(gateway.send(prompt(seed), {}, { vm: seed % 3 }));
+    assert.deepEqual([decision.reason, decision.pod], ["prefix", pod], `prompt ${seed}`);
   });
-  assert.equal(gateway.sidecar.lastReport(POOL).asksReplay, false);
+  assert.equal(gateway.counter("journal_lapped"), 0);
+  // The pauses while there was more: three ticks, not five as when there is no more.
+  const polls = sidecar.polls.slice(from);
+  const ends = polls.findIndex(({ report }) => report.json.records.next === sidecar.batches.length);
+  const gaps = polls.slice(1).map(({ atMs }, i) => atMs - polls[i]!.atMs);
+  assert.ok(ends >= 4, `${ends}`);
+  assert.ok(Math.max(...gaps.slice(0, ends - 1)) <= 30, `${gaps.join(" ")}`);
+  assert.ok(Math.min(...gaps.slice(ends)) >= 50, `${gaps.join(" ")}`);
 });
 
 test("records of pods and epochs that are no more, and broken ones, are passed over", () => {
@@ -135,7 +140,7 @@ test("records of pods and epochs that are no more, and broken ones, are passed o
     [Buffer.concat([zero, sound]), "cold"],
     [sound.subarray(0, sound.length - 4), "cold"],
   ] as const) {
-    old.sidecar.replays = [Buffer.from(records)];
+    old.sidecar.batches = [Buffer.from(records)];
     const gateway = new Gateway({ beside: old, vms: 2 });
     gateway.advance(200);
     assert.equal(decisionOf(gateway.send(prompt(1), {}, { vm: 1 })).reason, reason);
@@ -152,7 +157,7 @@ test("a prompt that its pod did not serve after all is taken back in a replay, t
   spare.stream.responseHeaders([[":status", "200"]], true);
   spare.stream.done();
   old.advance(200);
-  old.sidecar.replays = [recordsOf(old)];
+  old.sidecar.batches = [recordsOf(old)];
   const gateway = new Gateway({ beside: old, vms: 2 });
   gateway.advance(200);
   const decision = decisionOf(gateway.send(prompt(1), {}, { vm: 1 }));

@@ -7,15 +7,13 @@ import { decisionOf, firstPod } from "./support/gateway.js";
 import { TwoGateways, type Side } from "./support/gateways.js";
 import { eventAnswer, jsonAnswer, prompt, PROMPT_TOKENS } from "./support/messages.js";
 import { textOf } from "./support/random.js";
+import { decodeRecords, Kind } from "./support/records.js";
 import { makePods } from "./support/sidecar.js";
-import { decodeRecords } from "./support/wire.js";
-
-const CHARGE = 4;
 
 /** The deepest checkpoint of each insert that a gateway sent up: one name for each prompt. */
 function inserts({ reports }: Side): bigint[] {
   return decodeRecords(Buffer.concat(reports.map(({ records }) => records)))
-    .filter(({ kind }) => kind === 1)
+    .filter(({ kind }) => kind === Kind.Insert)
     .map(({ entries }) => entries.at(-1)!.hash);
 }
 
@@ -51,7 +49,7 @@ test("each record goes up once, from where it was made, and all VMs of the other
   assert.ok(pair.sides.every(({ gateway }) => !gateway.hasFailed));
 });
 
-test("a flow of records delays no poll, and none but the first asks for a replay", () => {
+test("a flow of records delays no poll, and the cursor follows it", () => {
   const pair = new TwoGateways({ vms: 2, pods: 8 });
   warmUp(pair);
   for (let seed = 0; seed < 1000; seed++) {
@@ -59,11 +57,9 @@ test("a flow of records delays no poll, and none but the first asks for a replay
     gateway.send(prompt(seed), jsonAnswer(), { vm: seed % 4 < 2 ? 0 : 1 });
     if (seed % 10 === 9) pair.advance(20);
   }
-  for (const { reports, polledAtMs } of pair.sides) {
-    assert.deepEqual(
-      reports.map(({ asksReplay }) => asksReplay),
-      reports.map((_, i) => i === 0),
-    );
+  pair.advance(200);
+  for (const { reports, polledAtMs, inbox } of pair.sides) {
+    assert.equal(reports.at(-1)!.json.records.next, inbox.length);
     // Every 50 ms, on the next tick.
     const gaps = polledAtMs.slice(1).map((atMs, i) => atMs - polledAtMs[i]!);
     assert.ok(Math.max(...gaps) <= 60, `${Math.max(...gaps)}`);
@@ -106,7 +102,7 @@ test("an answer fills a pod's cache once in every VM", () => {
     decodeRecords(Buffer.concat(reports.map(({ records }) => records))),
   );
   assert.deepEqual(
-    charges.map((records) => records.filter(({ kind }) => kind === CHARGE).length),
+    charges.map((records) => records.filter(({ kind }) => kind === Kind.Charge).length),
     [1, 0],
   );
   for (const { gateway } of pair.sides) {
@@ -138,7 +134,7 @@ test("an answer that the next turn brings back counts once in every VM", () => {
   pair.second.send(turn(question, said, more), {}, { vm: 2 });
   pair.advance(300);
   const records = decodeRecords(Buffer.concat(pair.sides[0].reports.map((each) => each.records)));
-  const charges = records.filter(({ kind }) => kind === CHARGE);
+  const charges = records.filter(({ kind }) => kind === Kind.Charge);
   assert.deepEqual(
     charges.map(({ answer }) => answer),
     [{ tokens: 5000, prompt: inserts(pair.sides[0])[1] }],

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
 import { prompt } from "./support/messages.js";
+import { decodeRecords } from "./support/records.js";
 import { makePods, type Poll, wrongTable } from "./support/sidecar.js";
-import { decodeRecords, encodeAnswer } from "./support/wire.js";
+import { encodeAnswer } from "./support/wire.js";
 
 test("exactly one VM asks, about every pollIntervalMs, and all have the table", () => {
   const gateway = new Gateway({ vms: 4, config: { pollIntervalMs: 100 } });

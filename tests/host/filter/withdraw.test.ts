@@ -2,9 +2,11 @@
 // counts as the first token of a response.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { chainOf } from "./support/chain.js";
 import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
 import { completion, eventText, EVENTS_HEADER, prompt } from "./support/messages.js";
 import { textOf } from "./support/random.js";
+import { encodeInsert, encodeWithdraw } from "./support/records.js";
 
 const GRID_TOKENS = 64;
 
@@ -47,6 +49,62 @@ for (const vm of [0, 1]) {
     assert.ok(same.cached < 1024 + GRID_TOKENS, `${same.cached}`);
   });
 }
+
+/** The chain of prompt 1, as an insert and as what takes it back. */
+function relayed(): { insert: Buffer; withdraw: (ageMs: number) => Buffer } {
+  const entries = chainOf(1);
+  const hashes = entries.map(({ hash }) => hash);
+  return {
+    insert: encodeInsert({ number: 0 }, entries),
+    withdraw: (ageMs) => encodeWithdraw({ number: 0 }, hashes, ageMs),
+  };
+}
+
+/** When the records come to the gateway, and how long before that the request was routed. */
+interface Relay {
+  insertLateMs: number;
+  withdrawLateMs: number;
+  ageMs: number;
+}
+
+/** What both VMs of a gateway know of the prompt once both records have come. */
+function reasonsAfterRelay({ insertLateMs, withdrawLateMs, ageMs }: Relay, againMs?: number) {
+  const { insert, withdraw } = relayed();
+  const gateway = new Gateway({ vms: 2, pods: 1 });
+  for (const vm of [0, 1]) gateway.send({ method: "GET", path: "/" }, {}, { vm });
+  gateway.advance(insertLateMs);
+  gateway.sidecar.batches.push(insert);
+  const restMs = ageMs + withdrawLateMs - insertLateMs;
+  gateway.advance(againMs ?? restMs);
+  if (againMs !== undefined) {
+    gateway.send(prompt(1), {}, { vm: 1 });
+    gateway.advance(restMs - againMs);
+  }
+  gateway.sidecar.batches.push(withdraw(ageMs));
+  gateway.advance(100);
+  return [0, 1].map((vm) => {
+    const { stream } = gateway.send(prompt(1), null, { vm });
+    stream.envoyReply(503, "no_healthy_upstream", "no", 1);
+    stream.done();
+    const text = stream.downstream.headers?.get("x-warmroute-decision") ?? "";
+    return /reason=([a-z]+)/.exec(text)?.[1];
+  });
+}
+
+for (const [what, relay] of Object.entries<Relay>({
+  "with the poll after it": { insertLateMs: 100, withdrawLateMs: 20, ageMs: 200 },
+  "in the same answer": { insertLateMs: 700, withdrawLateMs: 0, ageMs: 700 },
+  "without the delay that it had": { insertLateMs: 900, withdrawLateMs: 50, ageMs: 2000 },
+})) {
+  test(`an insert of another gateway is taken back by what comes ${what}`, () => {
+    assert.deepEqual(reasonsAfterRelay(relay), ["cold", "cold"]);
+  });
+}
+
+test("what is used here since is not taken back by another gateway", () => {
+  const relay = { insertLateMs: 100, withdrawLateMs: 100, ageMs: 3000 };
+  assert.deepEqual(reasonsAfterRelay(relay, 1600), ["prefix", "prefix"]);
+});
 
 test("the events that announce a response are not its first token", () => {
   const gateway = new Gateway({ pods: 1 });

@@ -94,7 +94,7 @@ const REFUSED: [string, string, string][] = [
     "a list instead of keys",
     "- a\n",
     'sidecar.yaml:1: ["a"] is not allowed; it must be an object with keys of listen, logLevel, ' +
-      "hashKey, hashKeyFile, statusPage, metrics, scrape, kubernetes, pools",
+      "hashKey, hashKeyFile, statusPage, metrics, scrape, kubernetes, sharing, pools",
   ],
   [
     "a host name as pod",

@@ -26,8 +26,16 @@ export class Noter implements RecordSink {
     this.words.push(words.join(" "));
   }
 
-  onWithdraw(endpoint: u32, epoch: u32, hashes: usize, count: u32, ageMs: u32): void {
-    let text = "withdraw " + endpoint.toString() + " " + epoch.toString();
+  onWithdraw(
+    endpoint: u32,
+    epoch: u32,
+    hashes: usize,
+    count: u32,
+    ageMs: u32,
+    isPassedOn: bool,
+  ): void {
+    let text = (isPassedOn ? "passed on: " : "") + "withdraw ";
+    text += endpoint.toString() + " " + epoch.toString();
     text += " " + ageMs.toString() + "ms";
     for (let i: usize = 0; i < <usize>count; i++) {
       text += " " + load<u64>(hashes + (i << 3)).toString();

@@ -1,5 +1,5 @@
 // Two gateways and what plays the sidecars between them: each poll is answered with the other
-// gateway's records, once, and with the load that the other's newest report tells.
+// gateway's records behind its cursor, and with the load that the other's newest report tells.
 import { Gateway, type GatewayOptions, POOL } from "./gateway.js";
 import type { Poll } from "./sidecar.js";
 import { encodeAnswer, encodeTable, type PodRow, type Report } from "./wire.js";
@@ -10,7 +10,7 @@ export interface Side {
   gateway: Gateway;
   /** All that it sent. */
   reports: Report[];
-  /** Records for it that no poll has fetched yet. */
+  /** Records for it, one batch for each report of the other that had some. */
   inbox: Buffer[];
   polledAtMs: number[];
 }
@@ -60,15 +60,16 @@ export class TwoGateways {
     const [own, other] = isFirst ? this.sides : this.sides.toReversed();
     own!.reports.push(poll.report);
     own!.polledAtMs.push(poll.atMs);
-    other!.inbox.push(poll.report.records);
+    if (poll.report.records.length > 0) other!.inbox.push(poll.report.records);
     const table = encodeTable({
       rows: this.rows(other!),
       hashKey: this.first.sidecar.hashKey,
       sequence: BigInt(own!.reports.length),
     });
-    const records = Buffer.concat(own!.inbox);
-    own!.inbox = [];
-    this.first.sidecar.respondWith(poll.call, 200, encodeAnswer(table, records));
+    const { inbox } = own!;
+    const records = Buffer.concat(inbox.slice(poll.report.json.records.next));
+    const answer = encodeAnswer(table, records, inbox.length);
+    this.first.sidecar.respondWith(poll.call, 200, answer);
   }
 
   private rows(other: Side): PodRow[] {

@@ -1,7 +1,9 @@
 // Plays the sidecar: answers the polls of one gateway's VMs, and can be down, slow or wrong.
 import type { HttpCall } from "../../../../simulator/host/index.js";
 import { encodeModels, type ModelsSpec } from "./models-section.js";
+import { ANSWER_RECORD_BYTES_MAX } from "./records.js";
 import {
+  type Cursor,
   decodeReport,
   encodeAnswer,
   encodeTable,
@@ -44,8 +46,11 @@ export class FakeSidecar {
   readonly polls: Poll[] = [];
   hashKey: Uint8Array | null = HASH_KEY;
   incarnation = 1n;
-  /** Kept records, given to a report that asks: one answer each. */
-  replays: Buffer[] = [];
+  /**
+   * Records that are kept, oldest first: a report gets those behind its cursor, in whole batches. A
+   * cursor is the number of batches before it.
+   */
+  batches: Buffer[] = [];
   /** Takes the place of the usual answer. */
   answer: ((poll: Poll) => void) | null = null;
   private sequence = 0n;
@@ -77,8 +82,21 @@ export class FakeSidecar {
       poll.call.respond(404, [["content-type", "text/plain"]], `no pool ${poll.pool}`);
       return;
     }
-    const records = poll.report.asksReplay ? this.replays.shift() : undefined;
-    this.respondWith(poll.call, 200, encodeAnswer(this.table(poll.pool), records));
+    const { records, next } = this.recordsFrom(poll.report.json.records);
+    this.respondWith(poll.call, 200, encodeAnswer(this.table(poll.pool), records, next));
+  }
+
+  private recordsFrom({ sidecar, next: from }: Cursor): { records: Buffer; next: number } {
+    let next = BigInt(`0x${sidecar}`) === this.incarnation ? from : 0;
+    const batches: Buffer[] = [];
+    let bytes = 0;
+    for (; next < this.batches.length; next++) {
+      const batch = this.batches[next]!;
+      bytes += batch.length;
+      if (bytes > ANSWER_RECORD_BYTES_MAX) break;
+      batches.push(batch);
+    }
+    return { records: Buffer.concat(batches), next };
   }
 
   respondWith(call: HttpCall, status: number, body: Uint8Array | string): void {

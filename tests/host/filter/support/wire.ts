@@ -94,12 +94,25 @@ export function seal(table: Buffer): Buffer {
   return table;
 }
 
-export function encodeAnswer(table: Buffer, records: Buffer = Buffer.alloc(0)): Buffer {
+/** `nextBatch` is the cursor behind the records; 0: a sidecar that knows none. */
+export function encodeAnswer(
+  table: Buffer,
+  records: Buffer = Buffer.alloc(0),
+  nextBatch = 0,
+): Buffer {
   const head = Buffer.alloc(16);
   head.write("WRA1", 0, "latin1");
   head.writeUInt32LE(table.length, 4);
   head.writeUInt32LE(records.length, 8);
+  head.writeUInt32LE(nextBatch, 12);
   return Buffer.concat([head, table, records]);
+}
+
+/** How far a gateway has applied a sidecar's records, as its report tells. */
+export interface Cursor {
+  /** 16 hexadecimal digits of the sidecar's incarnation. */
+  sidecar: string;
+  next: number;
 }
 
 /** The report's JSON, with the fields that docs/table-format.md shows. */
@@ -112,6 +125,7 @@ export interface ReportJson {
   configHash: string;
   strategy: string;
   tableSequence: number;
+  records: Cursor;
   reasons: Record<string, number>;
   promptTokens: number;
   matchedTokens: number;
@@ -145,7 +159,8 @@ export interface Report {
   json: ReportJson;
   jsonText: string;
   records: Buffer;
-  asksReplay: boolean;
+  /** The header's last word. */
+  flags: number;
   bytes: Uint8Array;
 }
 
@@ -161,48 +176,7 @@ export function decodeReport(bytes: Uint8Array): Report {
     json: JSON.parse(jsonText) as ReportJson,
     jsonText,
     records: body.subarray(16 + jsonBytes),
-    asksReplay: (body.readUInt32LE(12) & 1) !== 0,
+    flags: body.readUInt32LE(12),
     bytes: body,
   };
-}
-
-export interface JournalRecord {
-  kind: number;
-  epoch: number;
-  number: number;
-  /** Of an insert: checkpoint hash and tokens from the start. */
-  entries: { hash: bigint; tokens: number }[];
-  /** Of a charge: the answer's tokens, and the last checkpoint of what it answers. */
-  answer?: { tokens: number; prompt: bigint };
-}
-
-/** Splits records; throws where a length is wrong. */
-export function decodeRecords(bytes: Buffer): JournalRecord[] {
-  const records: JournalRecord[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const size = bytes.readUInt16LE(at);
-    if (size < 12 || size % 4 !== 0 || at + size > bytes.length) throw new Error(`size ${size}`);
-    const kind = bytes[at + 2]!;
-    const count = bytes.readUInt16LE(at + 10);
-    const entries: JournalRecord["entries"] = [];
-    for (let i = 0; kind === 1 && i < count; i++) {
-      const entry = at + 12 + i * 12;
-      entries.push({ hash: bytes.readBigUInt64LE(entry), tokens: bytes.readUInt32LE(entry + 8) });
-    }
-    records.push({
-      kind,
-      epoch: bytes.readUInt32LE(at + 4),
-      number: bytes.readUInt16LE(at + 8),
-      entries,
-      ...(kind === 4 ? { answer: answerAt(bytes, at, size) } : {}),
-    });
-    at += size;
-  }
-  return records;
-}
-
-function answerAt(bytes: Buffer, at: number, size: number): { tokens: number; prompt: bigint } {
-  if (size !== 24) throw new Error(`a charge of ${size} bytes`);
-  return { tokens: bytes.readUInt32LE(at + 12), prompt: bytes.readBigUInt64LE(at + 16) };
 }

@@ -1,0 +1,44 @@
+// What is wrong now, each thing in one sentence; told to the log once, when it begins or changes.
+import type { Logger } from "pino";
+
+/** More are of no use to a reader; what is wrong first stays. */
+const PROBLEMS_MAX = 64;
+
+export class Problems {
+  private readonly sentences = new Map<string, string>();
+
+  constructor(private readonly log: Logger) {}
+
+  /** Null: it is well again. */
+  set(key: string, sentence: string | null): void {
+    const before = this.sentences.get(key);
+    if (sentence === null) {
+      this.sentences.delete(key);
+      return;
+    }
+    if (before === sentence) return;
+    if (before === undefined && this.sentences.size >= PROBLEMS_MAX) return;
+    const isNew = !this.list().includes(sentence);
+    this.sentences.set(key, sentence);
+    if (isNew) this.log.warn({ sharing: "nats" }, sentence);
+  }
+
+  /** These sentences, and no others, under keys that begin so. */
+  replace(prefix: string, sentences: readonly string[]): void {
+    sentences.forEach((sentence, index) => this.set(`${prefix}${index}`, sentence));
+    for (const key of this.sentences.keys()) {
+      const index = key.startsWith(prefix) ? Number(key.slice(prefix.length)) : -1;
+      if (index >= sentences.length) this.sentences.delete(key);
+    }
+  }
+
+  /** Forgets everything whose key begins so. */
+  clear(prefix: string): void {
+    for (const key of this.sentences.keys()) if (key.startsWith(prefix)) this.sentences.delete(key);
+  }
+
+  /** Pools that share a stream share its problems as well: each is told once. */
+  list(): string[] {
+    return [...new Set(this.sentences.values())];
+  }
+}
