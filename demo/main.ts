@@ -1,10 +1,9 @@
 // The demo: one workload through the standard route and through warmroute, and what changes.
-import { stopAll } from "../lab/processes.js";
-import { DemoFailure, FailureWatch } from "./failure.js";
+import { decisions } from "../lab/pools-view.js";
+import { EXIT_FAILED, EXIT_INTERRUPTED, runProgram, type Frame } from "../lab/program.js";
 import { parseOptions, type DemoOptions } from "./options.js";
 import { LISTENERS, playPhases, type Phase } from "./phases.js";
 import { ProgressLine } from "./progress.js";
-import { decisions } from "./pools-view.js";
 import {
   decisionLine,
   errorLines,
@@ -18,25 +17,19 @@ import { startStack, type Stack } from "./stack.js";
 import { introduction, phaseLine, playground } from "./texts.js";
 
 const SEED_RANGE = 1_000_000;
-const EXIT_FAILED = 1;
-const EXIT_INTERRUPTED = 130;
 
 const nowMs = () => performance.now();
 
-async function main(): Promise<number> {
-  const options = parseOptions(process.argv.slice(2), Math.floor(Math.random() * SEED_RANGE));
-  const watch = new FailureWatch();
+async function demo(args: string[], { watch, atEnd }: Frame): Promise<number> {
+  const options = parseOptions(args, Math.floor(Math.random() * SEED_RANGE));
   const line = new ProgressLine(process.stdout, nowMs);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => watch.end());
-  }
-  let stack: Stack | null = null;
   try {
     const workload = makeWorkload(options.workload, options.seed, options.seconds);
     const kvTokens = kvTokensPerPod(workload);
     console.log(introduction(options, workload, kvTokens));
     line.note("starting pods, sidecar and Envoy ...");
-    stack = await startStack({ ...options, kvTokensPerPod: kvTokens, watch });
+    const stack = await startStack({ ...options, kvTokensPerPod: kvTokens, watch });
+    atEnd(() => stack.stop());
     const onPhase = (phase: Phase, index: number) =>
       console.log(phaseLine(phase, index, LISTENERS[phase.route]));
     const phases = await playPhases({ options, workload, stack, watch, line, nowMs, onPhase });
@@ -46,16 +39,8 @@ async function main(): Promise<number> {
     console.log(playground(stack));
     await watch.ended();
     return 0;
-  } catch (error) {
-    line.stop();
-    if (watch.isEnded) return EXIT_INTERRUPTED;
-    console.error(`demo: ${messageOf(await watch.explain(error))}`);
-    return EXIT_FAILED;
   } finally {
     line.stop();
-    await stack?.stop();
-    await stopAll();
-    watch.close();
   }
 }
 
@@ -75,11 +60,4 @@ async function showResults(options: DemoOptions, phases: Phase[], stack: Stack):
   if (options.json) console.log(JSON.stringify(summarizeRoutes(phases)));
 }
 
-/** What goes wrong in starting is told without a stack, a mistake of ours with it. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const isTold = error instanceof DemoFailure || error.constructor === Error;
-  return isTold ? error.message : (error.stack ?? error.message);
-}
-
-process.exitCode = await main();
+process.exitCode = await runProgram("demo", (frame) => demo(process.argv.slice(2), frame));

@@ -1,9 +1,9 @@
 // Plays the four phases: each route early and late, each time with pods that remember nothing.
 import { WorkloadText } from "../simulator/workloads/text.js";
 import type { Workload } from "../simulator/workloads/workload.js";
-import type { FailureWatch } from "./failure.js";
+import type { FailureWatch } from "../lab/failure.js";
 import { sampleKvUse } from "./kv-sampler.js";
-import { newProgress, playLoad, type RequestResult } from "./load.js";
+import { newProgress, playLoad, type RequestResult } from "../lab/load.js";
 import type { DemoOptions } from "./options.js";
 import type { ProgressLine } from "./progress.js";
 import { MODEL } from "./service.js";

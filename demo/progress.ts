@@ -1,5 +1,5 @@
 // Shows how far the demo is: one live line on a terminal, otherwise a line when a phase ends.
-import type { LoadProgress } from "./load.js";
+import type { LoadProgress } from "../lab/load.js";
 
 const REFRESH_INTERVAL_MS = 250;
 const BAR_COLUMNS = 10;

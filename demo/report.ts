@@ -1,6 +1,6 @@
 // The demo's table: both routes side by side, in words that need no explanation.
 import type { Phase, RouteName } from "./phases.js";
-import { percentile, summarize, type RouteSummary } from "./summary.js";
+import { percentile, summarize, type RouteSummary } from "../lab/summary.js";
 
 const LABEL_COLUMNS = 34;
 const VALUE_COLUMNS = 18;

@@ -58,10 +58,9 @@ export function kvTokensPerPod(workload: Workload): number {
   return Math.max(KV_TOKENS_MIN, fair * BLOCK_TOKENS_DEFAULT);
 }
 
-/** The command line of the pods' process, on consecutive ports. */
-export function podArguments(host: string, firstPort: number, kvTokens: number): string[] {
-  const where = ["--host", host, "--port", String(firstPort), "--count", String(POD_COUNT)];
+/** What the pods are, for their command line. */
+export function podArguments(kvTokens: number): string[] {
   const what = ["--model", MODEL, "--profile", ENGINE_PROFILE, "--kv-tokens", String(kvTokens)];
   // Otherwise, as in vLLM, usage does not tell how much was cached.
-  return [...where, ...what, "--prompt-tokens-details"];
+  return [...what, "--prompt-tokens-details"];
 }

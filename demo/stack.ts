@@ -1,9 +1,8 @@
 // Starts and stops what the demo runs on: pods, sidecar, and Envoy with its two listeners.
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import {
   bootstrap,
   httpListener,
@@ -12,25 +11,20 @@ import {
   type FilterOptions,
 } from "../lab/envoy-config.js";
 import { startEnvoy, type Envoy } from "../lab/envoy.js";
+import { checkFilter, FILTER_PATH, requireFilter } from "../lab/gateway.js";
 import { freePorts, LOOPBACK, requireFree } from "../lab/ports.js";
-import { start, type Child } from "../lab/processes.js";
 import { startSidecar } from "../lab/sidecar.js";
-import { DemoFailure, type FailureWatch } from "./failure.js";
-import { podEpochs, untilFilterPolls, untilPodsAreFresh } from "./pools-view.js";
+import { SimulatedPods } from "../lab/simulated-pods.js";
+import { PlainError, type FailureWatch } from "../lab/failure.js";
+import { podEpochs, untilFilterPolls, untilPodsAreFresh } from "../lab/pools-view.js";
 import { podArguments, POD_COUNT } from "./service.js";
 
 const ENVOY_WORKERS = 2;
 const POOL = "demo";
-/** Envoy's policy for a filter that traps is to load it anew, and to count that here. */
-const FILTER_RELOADS = "^wasm\\..*vm_reload_(success|failure)$";
-const POD_PORT_MIN = 18_000;
-const POD_PORT_MAX = 19_000;
-const FILTER_PATH = "build/filter.wasm";
 /** The filter polls the sidecar every 50 ms; then every worker knows what the sidecar knows. */
 const SETTLE_MS = 300;
 /** On both listeners, so that neither has an advantage. */
 const RETRIES = 2;
-const PODS_MAIN = fileURLToPath(new URL("../simulator/pods/main.js", import.meta.url));
 
 export interface StackOptions {
   /** 0: any free port. */
@@ -63,9 +57,7 @@ export interface Stack {
 
 /** Starts it all; throws a failure with one clear line where that does not work. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  if (!options.sameRoute && !existsSync(FILTER_PATH)) {
-    throw new DemoFailure(`there is no ${FILTER_PATH}; ./build.sh build makes it`);
-  }
+  if (!options.sameRoute) requireFilter();
   const ports = await choosePorts(options);
   const folder = mkdtempSync(join(tmpdir(), "warmroute-demo-"));
   try {
@@ -81,9 +73,14 @@ async function startComponents(
   ports: Ports,
   folder: string,
 ): Promise<Stack> {
-  const pods = Array.from({ length: POD_COUNT }, (_, n) => `${LOOPBACK}:${ports.firstPod + n}`);
   const { watch } = options;
-  let podsChild = await startPods(options, ports.firstPod, folder);
+  const simulated = await SimulatedPods.start({
+    count: POD_COUNT,
+    args: podArguments(options.kvTokensPerPod),
+    folder,
+    watch,
+  });
+  const pods = simulated.addresses;
   const sidecar = await startSidecar({
     port: ports.sidecar,
     pools: [{ name: POOL, pods }],
@@ -104,22 +101,16 @@ async function startComponents(
     folder,
     async replacePods() {
       const before = await podEpochs(sidecarUrl);
-      watch.expectEnd(podsChild);
-      await podsChild.stop();
-      podsChild = await startPods(options, ports.firstPod, folder);
+      await simulated.replace();
       await untilPodsAreFresh(sidecarUrl, before, watch);
       await sleep(SETTLE_MS);
     },
     async checkFilter() {
-      let crashes = 0;
-      for (const count of (await envoy.stats(FILTER_RELOADS)).values()) crashes += count;
-      if (crashes === 0) return;
-      const what = `the filter crashed in Envoy, ${crashes} times; the end of Envoy's log:`;
-      throw new DemoFailure(`${what}\n${envoy.child.tail()}`);
+      await checkFilter(envoy);
     },
     async stop() {
-      for (const child of [podsChild, sidecar.child, envoy.child]) watch.expectEnd(child);
-      await Promise.all([envoy.stop(), sidecar.stop(), podsChild.stop()]);
+      for (const child of [sidecar.child, envoy.child]) watch.expectEnd(child);
+      await Promise.all([envoy.stop(), sidecar.stop(), simulated.stop()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -130,8 +121,6 @@ interface Ports {
   llmGw: number;
   admin: number;
   sidecar: number;
-  /** The pods have this port and those that follow. */
-  firstPod: number;
 }
 
 async function choosePorts(options: StackOptions): Promise<Ports> {
@@ -143,21 +132,7 @@ async function choosePorts(options: StackOptions): Promise<Ports> {
     llmGw: options.llmGwPort === 0 ? llmGw : options.llmGwPort,
     admin,
     sidecar,
-    firstPod: await firstPodPort(),
   };
-}
-
-/**
- * Pods listen on consecutive ports below those that the kernel gives to outgoing connections, so
- * that none is lost while pods are replaced.
- */
-async function firstPodPort(): Promise<number> {
-  for (let port = POD_PORT_MIN; port < POD_PORT_MAX; port += POD_COUNT) {
-    const all = Array.from({ length: POD_COUNT }, (_, n) => requireFree(port + n));
-    const isFree = (await Promise.allSettled(all)).every((one) => one.status === "fulfilled");
-    if (isFree) return port;
-  }
-  throw new DemoFailure(`no ${POD_COUNT} free ports from ${POD_PORT_MIN} to ${POD_PORT_MAX}`);
 }
 
 async function requirePort(option: string, port: number): Promise<void> {
@@ -165,22 +140,10 @@ async function requirePort(option: string, port: number): Promise<void> {
   try {
     await requireFree(port);
   } catch (error) {
-    throw new DemoFailure(
+    throw new PlainError(
       `${(error as Error).message}; choose another with ${option} N (0: any free port)`,
     );
   }
-}
-
-async function startPods(options: StackOptions, firstPort: number, folder: string): Promise<Child> {
-  const child = await start({
-    name: "pods",
-    command: process.execPath,
-    args: [PODS_MAIN, ...podArguments(LOOPBACK, firstPort, options.kvTokensPerPod)],
-    logPath: join(folder, "pods.log"),
-    // They start in turn, so the last one tells for all.
-    readyUrl: `http://${LOOPBACK}:${firstPort + POD_COUNT - 1}/health`,
-  });
-  return options.watch.watch(child);
 }
 
 async function startGateway(

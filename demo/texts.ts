@@ -4,7 +4,7 @@ import { workloadSize, type Workload } from "../simulator/workloads/workload.js"
 import type { DemoOptions } from "./options.js";
 import { ENGINE_PROFILE, MODEL, POD_COUNT } from "./service.js";
 import type { Stack } from "./stack.js";
-import { summarize } from "./summary.js";
+import { summarize } from "../lab/summary.js";
 import type { Phase } from "./phases.js";
 
 const US_PER_MS = 1000;

@@ -4,13 +4,13 @@ import { Agent, createServer, type IncomingMessage, type ServerResponse } from "
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { AnswerReader, askChat, type ChatAnswer } from "../../demo/chat-request.js";
+import { AnswerReader, askChat, type ChatAnswer } from "../../lab/chat-request.js";
 import { parseKvUse } from "../../demo/kv-sampler.js";
-import type { RequestResult } from "../../demo/load.js";
+import type { RequestResult } from "../../lab/load.js";
 import { progressText } from "../../demo/progress.js";
 import { lateWarning, problemLines, table } from "../../demo/report.js";
 import { kvTokensPerPod, makeWorkload } from "../../demo/service.js";
-import { percentile, summarize } from "../../demo/summary.js";
+import { percentile, summarize } from "../../lab/summary.js";
 import { workloadSize } from "../../simulator/workloads/workload.js";
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -159,7 +159,15 @@ test("KV use is read from the names of vLLM V1 and V0", () => {
 });
 
 function result(given: Partial<RequestResult>): RequestResult {
-  const zero = { ttftMs: 0, lateMs: 0, promptTokens: 0, cachedTokens: 0, outputTokens: 0 };
+  const zero = {
+    url: "",
+    dueMs: 0,
+    ttftMs: 0,
+    lateMs: 0,
+    promptTokens: 0,
+    cachedTokens: 0,
+    outputTokens: 0,
+  };
   return { ...zero, error: null, ...given };
 }
 

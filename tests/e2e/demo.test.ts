@@ -7,7 +7,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { RouteSummary } from "../../demo/summary.js";
+import type { RouteSummary } from "../../lab/summary.js";
 
 const MAIN = fileURLToPath(new URL("../../demo/main.js", import.meta.url));
 const ANY_PORTS = ["--http-port", "0", "--llm-gw-port", "0"];

@@ -1,9 +1,10 @@
 // The message that one sidecar has for the others: what a gateway told of itself, with pods named
 // by address, for numbers are each sidecar's own (docs/sharing.md, "Messages").
+import { createHash } from "node:crypto";
 import type { SharedLoad } from "../sync/table.js";
 
 const MAGIC = 0x31475257; // "WRG1", little-endian.
-const HEADER_BYTES = 56;
+const HEADER_BYTES = 60;
 /** An endpoint without its address. */
 const ENDPOINT_BYTES = 25;
 const FLAG_WHOLE = 1;
@@ -45,6 +46,11 @@ export interface News {
 
 export type DecodedNews = { ok: true; news: News } | { ok: false; error: string };
 
+/** Tells keys apart; the key cannot be found from it. */
+export function keyIdOf(key: Buffer): bigint {
+  return createHash("sha256").update("warmroute sharing ").update(key).digest().readBigUInt64LE(0);
+}
+
 export function encodeNews(news: News): Buffer {
   const name = Buffer.from(news.name).subarray(0, NAME_BYTES_MAX);
   const endpoints = news.endpoints.map(encodeEndpoint);
@@ -58,10 +64,11 @@ export function encodeNews(news: News): Buffer {
   head.write(news.gateway, 16, 8, "hex");
   head.writeBigUInt64LE(news.keyId, 24);
   head.writeDoubleLE(news.madeAtUnixMs, 32);
-  head.writeUInt32LE(news.sequence, 40);
-  head.writeUInt32LE(endpoints.length, 44);
-  head.writeUInt32LE(endpointBytes, 48);
-  head.writeUInt32LE(news.records.length, 52);
+  // 32 bits would be used up in 50 days of 1,000 messages a second.
+  head.writeBigUInt64LE(BigInt(news.sequence), 40);
+  head.writeUInt32LE(endpoints.length, 48);
+  head.writeUInt32LE(endpointBytes, 52);
+  head.writeUInt32LE(news.records.length, 56);
   name.copy(head, HEADER_BYTES);
   return Buffer.concat([head, ...endpoints, news.records]);
 }
@@ -70,19 +77,24 @@ export function encodeNews(news: News): Buffer {
 export function decodeNews(message: Uint8Array): DecodedNews {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) {
-    return { ok: false, error: "it does not begin with the 56 bytes of a WRG1 message" };
+    return { ok: false, error: "it does not begin with the 60 bytes of a WRG1 message" };
   }
   const headerBytes = bytes.readUInt16LE(4);
   const nameBytes = bytes.readUInt8(7);
   const endpointsAt = headerBytes + roundUp(nameBytes);
-  const recordsAt = endpointsAt + bytes.readUInt32LE(48);
-  const end = recordsAt + bytes.readUInt32LE(52);
+  const recordsAt = endpointsAt + bytes.readUInt32LE(52);
+  const end = recordsAt + bytes.readUInt32LE(56);
   if (headerBytes < HEADER_BYTES || end > bytes.length) {
     return { ok: false, error: `its parts are ${end} bytes, it has ${bytes.length}` };
   }
-  const count = bytes.readUInt32LE(44);
+  const count = bytes.readUInt32LE(48);
   if (count > ENDPOINTS_MAX) {
     return { ok: false, error: `it names ${count} endpoints, at most ${ENDPOINTS_MAX}` };
+  }
+  const sequence = Number(bytes.readBigUInt64LE(40));
+  const madeAtUnixMs = bytes.readDoubleLE(32);
+  if (!Number.isSafeInteger(sequence) || !Number.isFinite(madeAtUnixMs)) {
+    return { ok: false, error: "its sequence or its time is no number that we can count with" };
   }
   const endpoints = decodeEndpoints(bytes.subarray(endpointsAt, recordsAt), count);
   if (endpoints === null) return { ok: false, error: "its endpoints are cut off" };
@@ -91,8 +103,8 @@ export function decodeNews(message: Uint8Array): DecodedNews {
     gateway: bytes.toString("hex", 16, 24),
     name: bytes.toString("utf8", headerBytes, headerBytes + nameBytes),
     keyId: bytes.readBigUInt64LE(24),
-    sequence: bytes.readUInt32LE(40),
-    madeAtUnixMs: bytes.readDoubleLE(32),
+    sequence,
+    madeAtUnixMs,
     isWhole: (bytes.readUInt8(6) & FLAG_WHOLE) !== 0,
     endpoints,
     records: bytes.subarray(recordsAt, end),

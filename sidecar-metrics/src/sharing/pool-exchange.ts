@@ -1,21 +1,21 @@
 // One pool's exchange: takes what each gateway tells, gives each what the others told, and where a
 // carrier joins further sidecars, speaks and listens through it.
-import { createHash } from "node:crypto";
 import type { Clock } from "../clock.js";
 import type { EndpointNumbers } from "../pools/endpoint-numbers.js";
 import type { PodReport } from "../sync/report.js";
+import { GATEWAYS_MAX } from "../sync/gateways.js";
 import { RecordStore } from "../sync/records.js";
 import type { SharedLoad } from "../sync/table.js";
 import type { OutMessage, SharedPool } from "./carrier.js";
 import { GatewayWatch } from "./gateway-watch.js";
+import { isSame, loadOf, NONE } from "./load.js";
 import { LoadLedger } from "./load-ledger.js";
-import { decodeNews, encodeNews, type EndpointNews, type News } from "./message.js";
-import { Outbox } from "./outbox.js";
+import { decodeNews, encodeNews, type EndpointNews, keyIdOf, type News } from "./message.js";
+import { Outbox, OUTBOX_KEPT_MS } from "./outbox.js";
 import { numbersIn, renumber } from "./record-walk.js";
 
 /** Between them only pods whose load has changed are told, and nothing where none has. */
 export const WHOLE_LOAD_MS = 1_000;
-const NONE: SharedLoad = { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
 const GATEWAY = /^[0-9a-f]{16}$/;
 
 /** What is used of a pool: how a pod's address and our number for it lead to each other. */
@@ -30,6 +30,13 @@ export interface Identity {
   name: string;
 }
 
+/** Where the numbers of an exchange go on that takes the place of a former one. */
+export interface Numbering {
+  /** Of the last message of records. */
+  sequence: number;
+  nextBatch: number;
+}
+
 /** What was last told of one of our gateways. */
 interface Told {
   loads: ReadonlyMap<number, SharedLoad>;
@@ -40,15 +47,15 @@ export class PoolExchange implements SharedPool {
   onRecords: (() => void) | null = null;
   onLoad: ((message: Buffer) => void) | null = null;
   /** What all gateways told lately, ours as well. */
-  readonly records = new RecordStore();
+  readonly records: RecordStore;
   readonly ledger = new LoadLedger();
   readonly outbox = new Outbox();
   readonly watch = new GatewayWatch();
   /** Where a gateway has to be when all that was kept before has come; null: not known yet. */
   replayGoal: number | null = null;
   private readonly told = new Map<string, Told>();
-  private outgoing: OutMessage | null = null;
-  private sequence = 0;
+  private outgoing: (OutMessage & { atMs: number; recordBytes: number }) | null = null;
+  private sequence: number;
   private keyId: bigint;
 
   constructor(
@@ -56,12 +63,19 @@ export class PoolExchange implements SharedPool {
     private readonly self: Identity,
     private readonly clock: Clock,
     key: Buffer,
+    from: Numbering = { sequence: 0, nextBatch: 0 },
   ) {
     this.keyId = keyIdOf(key);
+    this.sequence = from.sequence;
+    this.records = new RecordStore(from.nextBatch);
   }
 
   get name(): string {
     return this.pool.name;
+  }
+
+  get numbering(): Numbering {
+    return { sequence: this.sequence, nextBatch: this.records.end };
   }
 
   /** Hashes under another key mean nothing: all records go, theirs and ours. */
@@ -73,22 +87,28 @@ export class PoolExchange implements SharedPool {
     this.watch.forgetSequences();
   }
 
-  /** One of our own gateways has reported. */
-  tell(gateway: string, pods: readonly PodReport[], records: Buffer): void {
+  /** One of our own gateways has reported; null: it does not say what it has on which pod. */
+  tell(gateway: string, pods: readonly PodReport[] | null, records: Buffer): void {
     const nowMs = this.clock.nowMs();
-    const loads = new Map(pods.map((pod) => [pod.number, loadOf(pod)]));
-    this.ledger.take(gateway, loads, true, nowMs);
+    const loads = pods && new Map(pods.map((pod) => [pod.number, loadOf(pod)]));
+    if (loads !== null) this.ledger.take(gateway, loads, true, nowMs);
     this.records.add(gateway, records, nowMs);
     // Another name than the filter's is a stranger's: it is served here, and not told elsewhere.
     if (this.onRecords === null || !GATEWAY.test(gateway)) return;
-    this.tellLoad(gateway, loads, nowMs);
+    if (loads !== null) this.tellLoad(gateway, loads, nowMs);
     this.outbox.add(gateway, records, nowMs, this.clock.unixMs());
     if (records.length > 0) this.onRecords();
   }
 
   nextRecords(): OutMessage | null {
-    if (this.outgoing !== null) return this.outgoing;
-    const parcel = this.outbox.take();
+    const nowMs = this.clock.nowMs();
+    if (this.outgoing !== null) {
+      if (nowMs - this.outgoing.atMs <= OUTBOX_KEPT_MS) return this.outgoing;
+      // A message that no server takes does not stop those behind it for good.
+      this.outbox.droppedBytes += this.outgoing.recordBytes;
+    }
+    this.outgoing = null;
+    const parcel = this.outbox.take(nowMs);
     if (parcel === null) return null;
     const endpoints: EndpointNews[] = [];
     for (const number of numbersIn(parcel.records)) {
@@ -98,7 +118,8 @@ export class PoolExchange implements SharedPool {
     const sequence = ++this.sequence;
     const news = { ...this.news(parcel.gateway), sequence, madeAtUnixMs: parcel.atUnixMs };
     const bytes = encodeNews({ ...news, endpoints, records: parcel.records });
-    this.outgoing = { id: `${this.self.node}.${this.name}.${sequence}`, bytes };
+    const id = `${this.self.node}.${this.name}.${sequence}`;
+    this.outgoing = { id, bytes, atMs: parcel.atMs, recordBytes: parcel.records.length };
     return this.outgoing;
   }
 
@@ -108,7 +129,7 @@ export class PoolExchange implements SharedPool {
 
   takeRecords(message: Uint8Array): void {
     const news = this.decode(message);
-    if (news === null || news.node === this.self.node) return;
+    if (news === null) return;
     if (!this.watch.isNext(news.node, news.sequence)) return;
     const numbers = new Map<number, number>();
     for (const { number, address } of news.endpoints) {
@@ -123,7 +144,7 @@ export class PoolExchange implements SharedPool {
 
   takeLoad(message: Uint8Array): void {
     const news = this.decode(message);
-    if (news === null || news.node === this.self.node) return;
+    if (news === null) return;
     const nowMs = this.clock.nowMs();
     const loads = new Map<number, SharedLoad>();
     for (const { address, load } of news.endpoints) {
@@ -156,7 +177,8 @@ export class PoolExchange implements SharedPool {
     this.told.delete(gateway);
     this.told.set(gateway, { loads, wholeAtMs: isWhole ? nowMs : before.wholeAtMs });
     for (const [silent, { wholeAtMs }] of this.told) {
-      if (nowMs - wholeAtMs <= 2 * WHOLE_LOAD_MS) break;
+      const isTooMany = this.told.size > GATEWAYS_MAX;
+      if (!isTooMany && nowMs - wholeAtMs <= 2 * WHOLE_LOAD_MS) break;
       this.told.delete(silent);
     }
     if (!isWhole && endpoints.length === 0) return;
@@ -170,34 +192,13 @@ export class PoolExchange implements SharedPool {
     return { node, gateway, name, keyId: this.keyId, isWhole: false };
   }
 
+  /** Null for what is not to be taken, and for our own. */
   private decode(message: Uint8Array): News | null {
     const decoded = decodeNews(message);
     if (!decoded.ok) this.watch.counts.malformed++;
+    else if (decoded.news.node === this.self.node) return null;
     else if (decoded.news.keyId !== this.keyId) this.watch.counts.otherKey++;
     else return decoded.news;
     return null;
   }
-}
-
-function loadOf(pod: PodReport): SharedLoad {
-  return {
-    inFlight: pod.inFlight ?? 0,
-    unprefilled: pod.unprefilled ?? 0,
-    backlogTokens: Math.round(pod.backlogTokens ?? 0),
-    kvTokens: Math.round(pod.kvTokens ?? 0),
-  };
-}
-
-function isSame(a: SharedLoad, b: SharedLoad): boolean {
-  return (
-    a.inFlight === b.inFlight &&
-    a.unprefilled === b.unprefilled &&
-    a.backlogTokens === b.backlogTokens &&
-    a.kvTokens === b.kvTokens
-  );
-}
-
-/** Tells keys apart; the key cannot be found from it. */
-function keyIdOf(key: Buffer): bigint {
-  return createHash("sha256").update("warmroute sharing ").update(key).digest().readBigUInt64LE(0);
 }

@@ -26,9 +26,11 @@ export class RecordStore {
   /** Oldest first; those before `head` are gone. */
   private batches: Batch[] = [];
   private head = 0;
-  private nextId = 0;
   private poolBytes = 0;
   private readonly gatewayBytes = new Map<string, number>();
+
+  /** `nextId`: where the store that was before goes on, for cursors into it are still about. */
+  constructor(private nextId = 0) {}
 
   get bytes(): number {
     return this.poolBytes;
@@ -61,7 +63,8 @@ export class RecordStore {
     this.dropOld(nowMs);
     const batches: Buffer[] = [];
     let bytes = 0;
-    let next = cursor ?? 0;
+    // Never further back than what there is: 32 bits could not tell it from one far ahead.
+    let next = Math.max(cursor ?? 0, this.batches[this.head]?.id ?? this.nextId);
     for (let i = this.firstFrom(next); i < this.batches.length; i++) {
       const batch = this.batches[i] as Batch;
       if (batch.records !== null && batch.gateway !== gateway) {

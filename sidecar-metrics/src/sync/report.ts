@@ -116,7 +116,7 @@ function readReport(json: Json): GatewayReport {
 
 function readPod(value: unknown): PodReport | null {
   if (!isObject(value)) return null;
-  const number = amount(value["n"]);
+  const number = whole(value["n"]);
   if (number === null) return null;
   return {
     number,
@@ -142,7 +142,7 @@ function readDecision(value: unknown): Decision | null {
 function readCursor(value: unknown): RecordCursor | null {
   if (!isObject(value)) return null;
   const sidecar = text(value["sidecar"]);
-  const next = amount(value["next"]);
+  const next = whole(value["next"]);
   return sidecar === null || next === null ? null : { sidecar, next };
 }
 
@@ -158,6 +158,11 @@ function text(value: unknown): string | null {
 function amount(value: unknown): number | null {
   const isAmount = typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
   return isAmount ? value : null;
+}
+
+/** For what counts places: a part of one is none. */
+function whole(value: unknown): number | null {
+  return Number.isSafeInteger(value) ? amount(value) : null;
 }
 
 function amounts(value: unknown, key: RegExp): Map<string, number> {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock.js";
 import type { Pool } from "../pools/pool.js";
 import type { Carrier } from "../sharing/carrier.js";
-import { PoolExchange } from "../sharing/pool-exchange.js";
+import { type Numbering, PoolExchange } from "../sharing/pool-exchange.js";
 import { Gateways } from "./gateways.js";
 import { type DecodedReport, decodeReport, type GatewayReport } from "./report.js";
 
@@ -12,6 +12,10 @@ const ANSWER_HEADER_BYTES = 16;
 const U32 = 2 ** 32;
 const WRONG_POOLS_MAX = 8;
 const POOL_NAME_CHARS_MAX = 63;
+/** Pools that are gone and whose numbers are remembered: far more than ever come back. */
+const NUMBERINGS_MAX = 1_024;
+/** In place of a sidecar: no answer has come yet. */
+const NO_SIDECAR = "0".repeat(16);
 
 /** One pool with everything that is known of it. */
 export interface PoolState {
@@ -31,6 +35,8 @@ export class SyncService {
   /** Joins other sidecars; null: there are none, only the gateways here share. */
   carrier: Carrier | null = null;
   private sequence = 0;
+  /** Of pools that are gone. Were a number used twice, others would take it for heard. */
+  private readonly numberings = new Map<string, Numbering>();
 
   constructor(
     private readonly clock: Clock,
@@ -46,22 +52,28 @@ export class SyncService {
 
   add(pool: Pool): void {
     this.wrongPools.delete(pool.name);
-    const exchange = new PoolExchange(
-      pool,
-      { node: this.node, name: this.name },
-      this.clock,
-      this.key,
-    );
+    const self = { node: this.node, name: this.name };
+    const from = this.numberings.get(pool.name);
+    const exchange = new PoolExchange(pool, self, this.clock, this.key, from);
     this.pools.set(pool.name, { pool, gateways: new Gateways(), exchange });
     // Records name pods: those of pods that are not known yet would be lost.
-    pool.whenListed(() => this.carrier?.follow(exchange));
+    pool.whenListed(() => {
+      if (this.pools.get(pool.name)?.exchange === exchange) this.carrier?.follow(exchange);
+    });
   }
 
   /** Gateways that ask for it from now on hear that there is no such pool. */
   remove(name: string): void {
     const state = this.pools.get(name);
-    if (state !== undefined) this.carrier?.unfollow(state.exchange);
+    if (state === undefined) return;
+    this.carrier?.unfollow(state.exchange);
     this.pools.delete(name);
+    this.numberings.delete(name);
+    this.numberings.set(name, state.exchange.numbering);
+    for (const oldest of this.numberings.keys()) {
+      if (this.numberings.size <= NUMBERINGS_MAX) return;
+      this.numberings.delete(oldest);
+    }
   }
 
   /** Reads the kept records again, from their beginning. */
@@ -122,7 +134,11 @@ export class SyncService {
   ): { batches: Buffer[]; cursor: number } {
     const cursor = this.cursorOf(report, exchange);
     gateways.take(report, cursor, nowMs);
-    exchange.tell(report.incarnation, report.pods, records);
+    // In the first report after a sidecar that was before us the numbers are that one's. Its
+    // records name epochs as well, so that they do no harm, and most often the numbers are the same.
+    const giver = report.records?.sidecar ?? NO_SIDECAR;
+    const isNumberedHere = giver === this.node || giver === NO_SIDECAR;
+    exchange.tell(report.incarnation, isNumberedHere ? report.pods : null, records);
     // Until the pods' lives are known the filter would drop records of them.
     if (report.records === null || !pool.hasBeenScraped)
       return { batches: [], cursor: cursor ?? 0 };

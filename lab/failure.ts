@@ -1,14 +1,14 @@
-// Turns the end of a component into the demo's one clear line, with the tail of its log.
+// Turns the end of a component into one clear line, with the tail of its log.
 import { once, setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Child } from "../lab/processes.js";
+import type { Child } from "./processes.js";
 import { Guard } from "./guard.js";
 
-/** Ctrl-C ends the components too; the demo has to hear of it before it calls that a failure. */
+/** Ctrl-C ends the components too; we have to hear of it before we call that a failure. */
 const INTERRUPT_WAIT_MS = 200;
 
 /** An error whose message is meant for the person at the terminal, without a stack. */
-export class DemoFailure extends Error {}
+export class PlainError extends Error {}
 
 /** Watches children that must not end by themselves. */
 export class FailureWatch {
@@ -16,7 +16,7 @@ export class FailureWatch {
   readonly #guard = new Guard();
   readonly #controller = new AbortController();
   #isEnded = false;
-  #failure: DemoFailure | null = null;
+  #failure: PlainError | null = null;
 
   constructor() {
     // Every request in flight listens; Node takes more than ten listeners for a leak.
@@ -77,7 +77,7 @@ export class FailureWatch {
   #childEnded(child: Child): void {
     if (this.#isEnded || this.#expected.has(child)) return;
     const how = child.exitCode === null ? "was killed" : `ended with exit code ${child.exitCode}`;
-    this.#failure ??= new DemoFailure(`${child.name} ${how}; the end of its log:\n${child.tail()}`);
+    this.#failure ??= new PlainError(`${child.name} ${how}; the end of its log:\n${child.tail()}`);
     this.#controller.abort();
   }
 }

@@ -1,11 +1,11 @@
-// Ends the demo's children even where the demo is killed and can do nothing itself any more.
+// Ends a program's children even where it is killed and can do nothing itself any more.
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Child } from "../lab/processes.js";
+import type { Child } from "./processes.js";
 
 const GUARD_MAIN = fileURLToPath(new URL("./guard-main.js", import.meta.url));
 
-/** A small process beside the demo that knows its children's pids and outlives it for a moment. */
+/** A small process beside ours that knows our children's pids and outlives us for a moment. */
 export class Guard {
   readonly #process: ChildProcess;
 
@@ -17,7 +17,7 @@ export class Guard {
     this.#process.unref();
   }
 
-  /** From now on the child ends with the demo. */
+  /** From now on the child ends with this process. */
   add(child: Child): void {
     this.#process.stdin?.write(`+${child.pid}\n`);
     void child.ended().then(() => this.#process.stdin?.write(`-${child.pid}\n`));

@@ -1,10 +1,10 @@
-// Reads what the demo needs from the sidecar's /v1/pools: the pods' epochs and the decisions.
-import { until } from "../lab/processes.js";
-import { DemoFailure, type FailureWatch } from "./failure.js";
+// Reads from the sidecar's /v1/pools: the pods' epochs, the filter's tables, the decisions.
+import { until } from "./processes.js";
+import { PlainError, type FailureWatch } from "./failure.js";
 
 const TIMEOUT_MS = 10_000;
 
-/** The part of the sidecar's view that the demo uses. */
+/** The part of the sidecar's view that is read here. */
 interface PoolsView {
   problems: { text: string }[];
   pools: {
@@ -54,7 +54,7 @@ async function untilView(
 ): Promise<void> {
   const probe = async () => {
     watch.check();
-    if (watch.signal.aborted) throw new DemoFailure(`interrupted before ${what}`);
+    if (watch.signal.aborted) throw new PlainError(`interrupted before ${what}`);
     // A sidecar that does not answer any more is told by the watch.
     const view = await poolsView(sidecarUrl).catch(() => null);
     return view !== null && isTrue(view);

@@ -1,7 +1,7 @@
 // Sends one streamed chat request and measures when its first word arrives.
 import { request, type Agent, type IncomingMessage } from "node:http";
 
-/** No answer of the demo takes that long unless something hangs. */
+/** No answer of a simulated pod takes that long unless something hangs. */
 const REQUEST_TIMEOUT_MS = 60_000;
 /** An event is a few hundred bytes; a pod that sends more than this without an end is broken. */
 const EVENT_BYTES_MAX = 1 << 20;
@@ -20,6 +20,8 @@ export interface ChatRequest {
 /** What came back. Times are on the clock of `nowMs`. */
 export interface ChatAnswer {
   text: string;
+  /** The header `x-warmroute-decision`; empty where there is none. */
+  decision: string;
   /** First data event with content; null when none came. */
   firstContentMs: number | null;
   endMs: number;
@@ -56,7 +58,10 @@ export function askChat(options: ChatRequest): Promise<ChatAnswer> {
       signal: AbortSignal.any([options.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
     });
     sent.once("error", (error) => settle(error.message));
-    sent.once("response", (response) => readAnswer(response, answer, settle));
+    sent.once("response", (response) => {
+      answer.decision = String(response.headers["x-warmroute-decision"] ?? "");
+      readAnswer(response, answer, settle);
+    });
     sent.end(options.body);
   });
 }
@@ -82,6 +87,8 @@ function readAnswer(
 /** Reads server-sent events: one JSON object in each `data:` line. */
 export class AnswerReader {
   isDone = false;
+  /** Set by who has the answer's headers. */
+  decision = "";
   readonly #nowMs: () => number;
   readonly #texts: string[] = [];
   #rest = "";
@@ -107,6 +114,7 @@ export class AnswerReader {
     const missing = this.#firstContentMs === null ? "an answer without content" : null;
     return {
       text,
+      decision: this.decision,
       firstContentMs: this.#firstContentMs,
       endMs: this.#nowMs(),
       ...this.#usage,

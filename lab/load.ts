@@ -1,4 +1,4 @@
-// Plays a workload against a listener: open loop, each latency counted from its planned time.
+// Plays a workload against a gateway or several: open loop, each latency counted from its planned time.
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Workload } from "../simulator/workloads/workload.js";
@@ -6,8 +6,8 @@ import type { WorkloadText } from "../simulator/workloads/text.js";
 import { askChat, type ChatAnswer } from "./chat-request.js";
 
 export interface LoadOptions {
-  /** `http://host:port` of the listener. */
-  url: string;
+  /** `http://host:port` of the listener; or, asked when a request is sent, of one of several. */
+  url: string | (() => string);
   model: string;
   workload: Workload;
   text: WorkloadText;
@@ -28,6 +28,10 @@ export interface LoadProgress {
 
 /** One request as the user saw it. */
 export interface RequestResult {
+  /** `http://host:port` that it was sent to. */
+  url: string;
+  /** When it was to be sent, on the clock of the load. */
+  dueMs: number;
   /** From the planned send time to the first content; null where none came. */
   ttftMs: number | null;
   /** How late the load itself was in sending, which `ttftMs` contains. */
@@ -69,8 +73,9 @@ async function playConversation(options: LoadOptions, index: number): Promise<Re
       const body = chatBody(options.model, messages, outputTokens);
       progress.sent += 1;
       const lateMs = nowMs() - dueMs;
-      const answer = await askChat({ url: options.url, agent, body, nowMs, signal });
-      const result = resultOf(answer, dueMs, lateMs);
+      const url = typeof options.url === "string" ? options.url : options.url();
+      const answer = await askChat({ url, agent, body, nowMs, signal });
+      const result = resultOf(answer, url, dueMs, lateMs);
       results.push(result);
       progress.done += 1;
       progress.ttftMsSum += result.ttftMs ?? 0;
@@ -90,8 +95,8 @@ async function playConversation(options: LoadOptions, index: number): Promise<Re
   return results;
 }
 
-/** `ignore_eos` makes every answer as long as planned, as load tests of vLLM do. */
-function chatBody(model: string, messages: object[], outputTokens: number): string {
+/** A streamed chat; `ignore_eos` makes every answer as long as planned, as load tests of vLLM do. */
+export function chatBody(model: string, messages: object[], outputTokens: number): string {
   return JSON.stringify({
     model,
     messages,
@@ -102,8 +107,8 @@ function chatBody(model: string, messages: object[], outputTokens: number): stri
   });
 }
 
-function resultOf(answer: ChatAnswer, dueMs: number, lateMs: number): RequestResult {
+function resultOf(answer: ChatAnswer, url: string, dueMs: number, lateMs: number): RequestResult {
   const { firstContentMs, promptTokens, cachedTokens, outputTokens, error } = answer;
   const ttftMs = firstContentMs === null ? null : firstContentMs - dueMs;
-  return { ttftMs, lateMs, promptTokens, cachedTokens, outputTokens, error };
+  return { url, dueMs, ttftMs, lateMs, promptTokens, cachedTokens, outputTokens, error };
 }
