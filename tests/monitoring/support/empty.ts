@@ -9,7 +9,7 @@ export const EMPTY_FOR_ENGINE: Readonly<Record<string, string>> = {
   "vllm-v0: Prompt tokens in cache C": "-1: prefix caching is off, and a share of -1 is none",
 };
 
-/** Selectors with this in them may have none; that there is such a metric is tested all the same. */
+/** Selectors with this in them may have none; that there is such a metric is still tested. */
 export const EMPTY_SELECTORS: Readonly<Record<string, string>> = {
   'reason=~"fallback-no-table|': "the sidecar counts a reason once it was given; here none was",
   warmroute_kubernetes_connected: "the scene has no Kubernetes",
