@@ -78,7 +78,7 @@ verb_test() {
     *" gateway "*) ensure_gateway_tools ;;
   esac
   case " ${*:-sharing} " in
-    *" sharing "*) ensure_nats ;;
+    *" sharing "* | *" gateway "*) ensure_nats ;;
   esac
   CI=true node build/js/scripts/test.js "$@" </dev/null
 }
