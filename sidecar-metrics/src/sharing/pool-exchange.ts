@@ -78,6 +78,11 @@ export class PoolExchange implements SharedPool {
     return { sequence: this.sequence, nextBatch: this.records.end };
   }
 
+  /** Bytes of records that no stream has confirmed. */
+  get unpublishedBytes(): number {
+    return this.outbox.bytes + (this.outgoing?.recordBytes ?? 0);
+  }
+
   /** Hashes under another key mean nothing: all records go, theirs and ours. */
   setKey(key: Buffer): void {
     this.keyId = keyIdOf(key);

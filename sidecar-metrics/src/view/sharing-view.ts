@@ -26,7 +26,7 @@ export function sharingView(exchange: PoolExchange, nowMs: number) {
     })),
     messages: { ...watch.counts },
     recordBytes: records.bytes,
-    outboxBytes: outbox.bytes,
+    outboxBytes: exchange.unpublishedBytes,
     droppedBytes: outbox.droppedBytes,
   };
 }
