@@ -202,8 +202,9 @@ export class PoolExchange implements SharedPool {
     const decoded = decodeNews(message);
     if (!decoded.ok) this.watch.counts.malformed++;
     else if (decoded.news.node === this.self.node) return null;
-    else if (decoded.news.keyId !== this.keyId) this.watch.counts.otherKey++;
-    else return decoded.news;
+    else if (decoded.news.keyId !== this.keyId) {
+      this.watch.hearStranger(decoded.news.name, this.clock.nowMs());
+    } else return decoded.news;
     return null;
   }
 }

@@ -68,5 +68,12 @@ export function sharingProblems(
         "be told apart here; give each a sharing.name of its own.",
     );
   }
+  const stranger = exchange.watch.strangerName(nowMs);
+  if (stranger !== null) {
+    texts.push(
+      `Gateways under another hash key are heard (${JSON.stringify(stranger)} last): nothing is ` +
+        "shared with them; give all that are to share the same hashKey.",
+    );
+  }
   return texts;
 }
