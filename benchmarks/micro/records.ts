@@ -1,5 +1,5 @@
-// Time that the fullest answers of records take in the VM that polls, and in the tick of a neighbour
-// that reads them: the built filter in the Node host. Argument: answers of each kind to measure.
+// Time that the fullest answers of records take in the VM that polls, and in the tick of its
+// neighbour that reads them: the built filter in Node. Argument: answers of each kind.
 import { fileURLToPath } from "node:url";
 import { Gateway } from "../../tests/host/filter/support/gateway.js";
 import { randomFrom } from "../../tests/host/filter/support/random.js";
