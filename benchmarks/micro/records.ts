@@ -110,7 +110,12 @@ function cases(): Case[] {
     { what: "withdraws of 110", make: withdraws, before: () => take(LONG), capacityTokens },
     { what: "charges", make: charges },
     { what: "forgets of nothing", make: () => forgets(100_000_000) },
-    { what: "forgets, 25,000 nodes and more", make: () => forgets(0), before: fill, capacityTokens },
+    {
+      what: "forgets, 25,000 nodes and more",
+      make: () => forgets(0),
+      before: fill,
+      capacityTokens,
+    },
   ];
 }
 
