@@ -22,6 +22,10 @@ export interface GatewayOptions {
   filter?: Record<string, unknown>;
   /** Keys of the sidecar's configuration at its top level. */
   sidecar?: Record<string, unknown>;
+  /** The pods in the order in which the sidecar lists them; absent: as `pods`. */
+  sidecarPods?: string[];
+  /** Absent: any free one. */
+  sidecarPort?: number;
   /** Envoy's worker threads. */
   workers: number;
   folder: string;
@@ -34,6 +38,8 @@ export interface Gateway {
   url: string;
   envoy: Envoy;
   sidecar: Sidecar;
+  /** Another process on the same port, with the same configuration; the one before has ended. */
+  restartSidecar(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,14 +51,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   requireFilter();
   const { name, pool, pods, watch } = options;
   const folder = join(options.folder, name);
-  const [port, adminPort, sidecarPort] = (await freePorts(3)) as [number, number, number];
-  const sidecar = await startSidecar({
-    port: sidecarPort,
-    pools: [{ name: pool, pods }],
-    ...(options.sidecar === undefined ? {} : { config: options.sidecar }),
-    folder,
-  });
-  watch.watch(sidecar.child);
+  const [port, adminPort, freeOne] = (await freePorts(3)) as [number, number, number];
+  const sidecarPort = options.sidecarPort ?? freeOne;
+  const runSidecar = async (): Promise<Sidecar> => {
+    const sidecar = await startSidecar({
+      port: sidecarPort,
+      pools: [{ name: pool, pods: options.sidecarPods ?? pods }],
+      ...(options.sidecar === undefined ? {} : { config: options.sidecar }),
+      folder,
+    });
+    watch.watch(sidecar.child);
+    return sidecar;
+  };
+  const sidecar = await runSidecar();
   const filter = { wasmPath: FILTER_PATH, config: { pool, ...options.filter } };
   const listener = httpListener({ name: "llm-gw", port, cluster: "pods", filter });
   const clusters = [
@@ -67,16 +78,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   watch.watch(envoy.child);
   await untilFilterPolls(sidecar.url, watch);
-  return {
+  const gateway: Gateway = {
     name,
     url: `http://${LOOPBACK}:${port}`,
     envoy,
     sidecar,
+    async restartSidecar() {
+      gateway.sidecar = await runSidecar();
+    },
     async stop() {
-      for (const child of [envoy.child, sidecar.child]) watch.expectEnd(child);
-      await Promise.all([envoy.stop(), sidecar.stop()]);
+      for (const { child } of [envoy, gateway.sidecar]) watch.expectEnd(child);
+      await Promise.all([envoy.stop(), gateway.sidecar.stop()]);
     },
   };
+  return gateway;
 }
 
 /** Throws when the filter is not built. */

@@ -45,6 +45,8 @@ export class GatewayWatch {
   };
   /** In the order of their last word. */
   private readonly known = new Map<string, RemoteGateway>();
+  /** Who was last heard under another hash key. */
+  private stranger: { name: string; heardAtMs: number } | null = null;
   /** By node: the number of its last message of records. */
   private readonly sequences = new Map<string, number>();
 
@@ -56,6 +58,18 @@ export class GatewayWatch {
     this.known.delete(gateway);
     this.known.set(gateway, { gateway, node, name, heardAtMs: nowMs, lagMs: smooth });
     if (this.known.size > KNOWN_MAX) dropFirst(this.known);
+  }
+
+  /** A gateway under another hash key, whose words mean nothing here. */
+  hearStranger(name: string, nowMs: number): void {
+    this.counts.otherKey++;
+    this.stranger = { name, heardAtMs: nowMs };
+  }
+
+  /** The name of the last one under another hash key; null: none is heard of lately. */
+  strangerName(nowMs: number): string | null {
+    if (this.stranger === null || nowMs - this.stranger.heardAtMs > SHOWN_MS) return null;
+    return this.stranger.name;
   }
 
   /** False for a message that was taken before, or that a later one of its sender overtook. */

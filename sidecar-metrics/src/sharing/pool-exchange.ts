@@ -78,6 +78,11 @@ export class PoolExchange implements SharedPool {
     return { sequence: this.sequence, nextBatch: this.records.end };
   }
 
+  /** Bytes of records that no stream has confirmed. */
+  get unpublishedBytes(): number {
+    return this.outbox.bytes + (this.outgoing?.recordBytes ?? 0);
+  }
+
   /** Hashes under another key mean nothing: all records go, theirs and ours. */
   setKey(key: Buffer): void {
     this.keyId = keyIdOf(key);
@@ -197,8 +202,9 @@ export class PoolExchange implements SharedPool {
     const decoded = decodeNews(message);
     if (!decoded.ok) this.watch.counts.malformed++;
     else if (decoded.news.node === this.self.node) return null;
-    else if (decoded.news.keyId !== this.keyId) this.watch.counts.otherKey++;
-    else return decoded.news;
+    else if (decoded.news.keyId !== this.keyId) {
+      this.watch.hearStranger(decoded.news.name, this.clock.nowMs());
+    } else return decoded.news;
     return null;
   }
 }

@@ -64,7 +64,7 @@ export class RecordStore {
     const batches: Buffer[] = [];
     let bytes = 0;
     // Never further back than what there is: 32 bits could not tell it from one far ahead.
-    let next = Math.max(cursor ?? 0, this.batches[this.head]?.id ?? this.nextId);
+    let next = this.nextId - this.countAfter(cursor);
     for (let i = this.firstFrom(next); i < this.batches.length; i++) {
       const batch = this.batches[i] as Batch;
       if (batch.records !== null && batch.gateway !== gateway) {
@@ -75,6 +75,12 @@ export class RecordStore {
       next = batch.id + 1;
     }
     return { batches, cursor: next };
+  }
+
+  /** Batches between a cursor and the end, a gateway's own among them; null: from the oldest on. */
+  countAfter(cursor: number | null): number {
+    const oldest = this.batches[this.head]?.id ?? this.nextId;
+    return this.nextId - Math.max(cursor ?? 0, oldest);
   }
 
   /** The cursor that was told as 32 bits; one that nobody was given is long past. */

@@ -1,5 +1,6 @@
 // The JSON of /v1/pools: everything the sidecar knows, for people and scripts.
 import type { Endpoint } from "../pools/endpoint.js";
+import type { PoolExchange } from "../sharing/pool-exchange.js";
 import type { Gateway } from "../sync/gateways.js";
 import type { PoolState } from "../sync/sync.js";
 import { modelsView } from "./models-view.js";
@@ -39,7 +40,7 @@ export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number,
     routingStrategy: pool.strategy,
     models: modelsView(pool, unixMs),
     pods: pool.endpoints.map((one) => podView(one, passedOver.has(one), nowMs)),
-    gateways: live.map((gateway) => gatewayView(gateway, nowMs)),
+    gateways: live.map((gateway) => gatewayView(gateway, exchange, nowMs)),
     decisions: live.flatMap(({ report, seenAtMs }) =>
       report.decisions.map((decision) => ({
         ...decision,
@@ -98,7 +99,11 @@ function podStatus(endpoint: Endpoint): PodStatus {
   return endpoint.loadSentAtMs === null ? "new" : "ok";
 }
 
-function gatewayView({ report, seenAtMs }: Gateway, nowMs: number) {
+function gatewayView(
+  { report, seenAtMs, cursor }: Gateway,
+  { records }: PoolExchange,
+  nowMs: number,
+) {
   const { incarnation, vms, uptimeMs, configHash, strategy, tableSequence } = report;
   return {
     incarnation,
@@ -115,6 +120,8 @@ function gatewayView({ report, seenAtMs }: Gateway, nowMs: number) {
     rates: Object.fromEntries(report.rates),
     index: Object.fromEntries(report.index),
     pods: report.pods,
+    // Of the others' records, as of its last poll; null: it takes none.
+    batchesBehind: report.records === null ? null : records.countAfter(cursor),
     warnings: report.warnings,
   };
 }

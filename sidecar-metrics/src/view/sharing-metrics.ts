@@ -73,9 +73,12 @@ function addPools(registry: Registry, { sync, clock }: SidecarState): void {
       return lags.length === 0 ? null : Math.max(...lags) / 1_000;
     },
   );
-  perPool(gauge, "sharing_outbox_bytes", "Records that wait to be published.", ({ outbox }) => {
-    return outbox.bytes;
-  });
+  perPool(
+    gauge,
+    "sharing_outbox_bytes",
+    "Records that wait to be published.",
+    ({ unpublishedBytes }) => unpublishedBytes,
+  );
   perPool(
     counter,
     "sharing_dropped_bytes_total",

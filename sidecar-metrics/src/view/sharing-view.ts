@@ -26,7 +26,7 @@ export function sharingView(exchange: PoolExchange, nowMs: number) {
     })),
     messages: { ...watch.counts },
     recordBytes: records.bytes,
-    outboxBytes: outbox.bytes,
+    outboxBytes: exchange.unpublishedBytes,
     droppedBytes: outbox.droppedBytes,
   };
 }
@@ -64,8 +64,15 @@ export function sharingProblems(
   for (const [name, { size }] of nodes) {
     if (size < 2) continue;
     texts.push(
-      `${size} sidecars are called ${JSON.stringify(name)}: they share as they should, but cannot ` +
-        "be told apart here; give each a sharing.name of its own.",
+      `${size} sidecars are called ${JSON.stringify(name)}: they share as they should, but ` +
+        "cannot be told apart here; give each a sharing.name of its own.",
+    );
+  }
+  const stranger = exchange.watch.strangerName(nowMs);
+  if (stranger !== null) {
+    texts.push(
+      `Gateways under another hash key are heard (${JSON.stringify(stranger)} last): nothing is ` +
+        "shared with them; give all that are to share the same hashKey.",
     );
   }
   return texts;
