@@ -24,6 +24,7 @@ import {
   viewOf,
 } from "./support/views.js";
 
+const HEALTHY = { isAlone: false, hasStream: true, ofCarrier: [] };
 const NAMES = ["gateway-a", "gateway-b", "gateway-c"];
 
 describe("three gateways that share", options, () => {
@@ -57,8 +58,9 @@ describe("three gateways that share", options, () => {
     for (const one of gateways) {
       const { problems, sharing } = await viewOf(one);
       assert.deepEqual(problems, []);
-      assert.equal(sharing?.isAlone, false);
-      assert.equal(sharing?.name, one.name);
+      const { isAlone, hasStream, problems: ofCarrier, name } = sharing ?? {};
+      assert.deepEqual({ isAlone, hasStream, ofCarrier }, HEALTHY);
+      assert.equal(name, one.name);
       const others = NAMES.filter((name) => name !== one.name);
       const heard = (await poolOf(one)).sharing.gateways.map(({ name }) => name);
       assert.deepEqual(heard, others);
