@@ -21,8 +21,8 @@ usage: ./build.sh VERB [ARGS...]
   trace LOG... [ARGS...]
                    a trace for "simulate --trace" from Envoy's access logs, on stdout
   bench [NAME [ARGS...]]
-                   benchmarks: discovery, envoy, prefix-index, sharing, soak, standalone (default:
-                   all); "bench envoy --help" lists the options of that one
+                   benchmarks: discovery, envoy, prefix-index, records, sharing, soak, standalone
+                   (default: all); "bench envoy --help" lists the options of that one
   image [--push HOST/PATH:TAG] [ARGS...]
                    build/image: the OCI image that Envoy Gateway loads, once it routed a request in
                    Envoy, and its digest; build/sidecar: the sidecar in one file, for its Dockerfile
@@ -78,7 +78,7 @@ verb_test() {
     *" gateway "*) ensure_gateway_tools ;;
   esac
   case " ${*:-sharing} " in
-    *" sharing "*) ensure_nats ;;
+    *" sharing "* | *" gateway "*) ensure_nats ;;
   esac
   CI=true node build/js/scripts/test.js "$@" </dev/null
 }

@@ -66,8 +66,17 @@ export const REPEAT_JOURNAL_STEPS: u32 = 1000 / TOUCH_STEP_MS;
 /** Largest records block in one report; the rest waits for the next poll. */
 export const REPORT_RECORD_BYTES_MAX: u32 = 256 * 1024;
 
-/** Most record bytes that are applied from one answer, all in one call (docs/table-format.md). */
-export const ANSWER_RECORD_BYTES_MAX: u32 = 128 * 1024;
+/**
+ * Most record bytes that are applied from one answer, all in one call (docs/table-format.md): 2,500
+ * checkpoints that are new to a full index take 1 to 2 ms (`./build.sh bench records`).
+ */
+export const ANSWER_RECORD_BYTES_MAX: u32 = 32 * 1024;
+
+/**
+ * Nodes that the forgets of one answer, or of one tick's neighbours, may drop: 2 ms at 0.2 µs each.
+ * The finest grid has 5,000 in a pod of 305,000 tokens; entries that stay cost a misprediction.
+ */
+export const FORGOTTEN_NODES_MAX: u32 = 8192;
 
 /** Largest JSON text in one report, as in docs/table-format.md. */
 export const REPORT_JSON_BYTES_MAX: u32 = 256 * 1024;

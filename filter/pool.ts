@@ -3,6 +3,7 @@
 import { Config, RoutingStrategy } from "./config";
 import {
   DECISIONS_KEPT,
+  FORGOTTEN_NODES_MAX,
   JOURNAL_LAG_STEPS,
   RELAY_LAG_MS,
   TICK_PERIOD_MS,
@@ -41,6 +42,8 @@ export class Pool implements CacheListener, RecordSink {
   private indexMiB: u32;
   private lastTickMs: f64 = 0;
   private triedToJoinMs: f64 = 0;
+  /** Nodes that others' forgets may still drop in this call. */
+  private forgettable: u32 = 0;
 
   constructor(
     readonly name: string,
@@ -130,6 +133,7 @@ export class Pool implements CacheListener, RecordSink {
     this.showRates();
     // The table first: a neighbour's records name epochs that it brings.
     this.sync.tick(this, nowMs);
+    this.forgettable = FORGOTTEN_NODES_MAX;
     this.neighbourhood.tick(nowMs);
     const isOld = nowMs - this.tableAtMs > <f64>this.config.metricsMaxAgeMs;
     for (let number: u32 = 0; number < this.endpoints.limit; number++) {
@@ -200,7 +204,9 @@ export class Pool implements CacheListener, RecordSink {
     if (!this.isSameCache(endpoint, epoch)) return;
     const now = this.touchStep(this.lastTickMs);
     const age = ageMs / TOUCH_STEP_MS;
-    if (age < now) this.index.forgetOlder(endpoint, now - age);
+    if (age < now) {
+      this.forgettable -= this.index.forgetOlder(endpoint, now - age, this.forgettable);
+    }
     const vm = this.neighbourhood.vm;
     if (!this.isReplaying || vm < 0) return;
     this.neighbourhood.journal.forget(vm, endpoint, epoch, ageMs);
@@ -294,6 +300,7 @@ export class Pool implements CacheListener, RecordSink {
     neighbourhood.join(nowMs);
     const journal = neighbourhood.journal;
     journal.isPassingOn = true;
+    this.forgettable = FORGOTTEN_NODES_MAX;
     const done = readRecords(at, bytes, this);
     journal.isPassingOn = false;
     // At once, not with the next tick: they are late enough.

@@ -28,9 +28,14 @@ export class FailureWatch {
     return this.#controller.signal;
   }
 
+  /** From now on the child does not outlive this process, whatever ends that. */
+  guard(child: Child): void {
+    this.#guard.add(child);
+  }
+
   /** From now on the child's end is a failure, until `expectEnd`. */
   watch(child: Child): Child {
-    this.#guard.add(child);
+    this.guard(child);
     void child.ended().then(() => setTimeout(() => this.#childEnded(child), INTERRUPT_WAIT_MS));
     return child;
   }

@@ -1,4 +1,4 @@
-// Plays a workload against a gateway or several: open loop, each latency counted from its planned time.
+// Plays a workload against gateways: open loop, each latency counted from its planned time.
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Workload } from "../simulator/workloads/workload.js";
@@ -95,7 +95,7 @@ async function playConversation(options: LoadOptions, index: number): Promise<Re
   return results;
 }
 
-/** A streamed chat; `ignore_eos` makes every answer as long as planned, as load tests of vLLM do. */
+/** Streamed; `ignore_eos` makes every answer as long as planned, as load tests of vLLM do. */
 export function chatBody(model: string, messages: object[], outputTokens: number): string {
   return JSON.stringify({
     model,

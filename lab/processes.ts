@@ -27,6 +27,8 @@ export interface StartOptions {
   /** ...and once this URL answers 200. With neither, a child is ready when it has a pid. */
   readyUrl?: string;
   readyTimeoutMs?: number;
+  /** Told of the child before it is waited for. */
+  onSpawn?: (child: Child) => void;
 }
 
 const running = new Set<Child>();
@@ -110,6 +112,7 @@ export async function start(options: StartOptions): Promise<Child> {
     process_.once("error", (error) => reject(new Error(`${options.name}: ${error.message}`)));
   });
   const child = new Child(options, process_, log);
+  options.onSpawn?.(child);
   try {
     await waitReady(child, options);
   } catch (error) {

@@ -75,6 +75,8 @@ async function startProcess(options: PodsOptions, firstPort: number): Promise<Ch
     command: process.execPath,
     args: [PODS_MAIN, ...where, ...args],
     logPath: join(folder, "pods.log"),
+    // We may be killed while they start.
+    onSpawn: (starting) => watch.guard(starting),
     // They start in turn, so the last one tells for all.
     readyUrl: `http://${LOOPBACK}:${firstPort + count - 1}/health`,
   });

@@ -16,7 +16,7 @@ import { findPrometheus, startPrometheus, type Programs } from "../lab/prometheu
 import { scrapeAnnotations, shippedScrapes, type PodPort } from "../lab/scrapes.js";
 import { WorkloadText } from "../simulator/workloads/text.js";
 import { projectPath } from "./config/project.js";
-import { escaped, readDashboard } from "./dashboard/dashboard.js";
+import { escaped, readDashboard, withoutLastRow } from "./dashboard/dashboard.js";
 import { makePage } from "./dashboard/page.js";
 import { readPanels, type PanelData } from "./dashboard/panel-data.js";
 import { shrinkPng } from "./dashboard/shrink-png.js";
@@ -36,7 +36,8 @@ const GATEWAY = {
   labels: { "gateway.envoyproxy.io/owning-gateway-name": "inference-gateway" },
 };
 
-const dashboard = readDashboard();
+/** There is one gateway, which shares with nobody. */
+const dashboard = withoutLastRow(readDashboard(), "Sharing");
 
 async function main(): Promise<void> {
   const found = await findPrometheus();

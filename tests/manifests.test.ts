@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
+import { readEnvironment } from "../sidecar-metrics/src/config/environment.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const MANIFESTS = join(ROOT, "manifests");
@@ -55,6 +56,18 @@ describe("every manifest", () => {
       const listed = resources.filter((name) => /^\d\d-/.test(name));
       assert.deepEqual(listed, numbered.sort(), path);
     }
+  });
+});
+
+describe("the sidecar's container", () => {
+  test("gets no variable that is not a key of the sidecar's configuration", () => {
+    const names = yamlFiles.flatMap((path) => {
+      const text = readFileSync(join(MANIFESTS, path), "utf8");
+      return [...text.matchAll(/\bname: (WARMROUTE_\w+)/g)].map(([, name]) => name as string);
+    });
+    assert.ok(names.length > 10);
+    const { unknown } = readEnvironment(Object.fromEntries(names.map((name) => [name, "1"])));
+    assert.deepEqual(unknown, []);
   });
 });
 

@@ -6,13 +6,12 @@ import { Random } from "../../simulator/workloads/random.js";
 import { WorkloadText } from "../../simulator/workloads/text.js";
 import { rotated } from "../envoy/measure.js";
 import type { Options } from "./options.js";
-import { makeWorkload, MODEL, podArguments, WARM_SECONDS } from "./service.js";
+import { makeWorkload, MODEL, podArguments, warmSeconds } from "./service.js";
 import { World, type Ground } from "./world.js";
 
 export const REPLAY_SECONDS = [300, 0];
-/** Of the new gateway's traffic. */
-export const FIRST_SECONDS = 5;
-/** A gateway that takes longer to start ends the load's plan before its own is measured. */
+const FIRST_SECONDS_MAX = 5;
+/** The load's plan goes on for as long, for the gateway's start and its first traffic. */
 const START_SECONDS_MAX = 30;
 /** The slowest of the last requests has its answer by then. */
 const DRAIN_SECONDS = 2;
@@ -28,6 +27,11 @@ export interface Join {
   newcomer: RouteSummary;
   /** The same seconds at the other gateways. */
   others: RouteSummary;
+}
+
+/** How much of the new gateway's traffic is measured. */
+export function firstSeconds(seconds: number): number {
+  return Math.min(FIRST_SECONDS_MAX, seconds);
 }
 
 /** Both ways in each round, the same arrivals for both; `onJoin` hears of each. */
@@ -62,15 +66,15 @@ async function measureJoin(
   const over = new AbortController();
   const signal = AbortSignal.any([ground.watch.signal, over.signal]);
   const played = playOver(options, round, urls, signal);
-  await sleep(WARM_SECONDS * 1000, undefined, { signal });
+  await sleep(warmSeconds(options.seconds) * 1000, undefined, { signal });
   const beganMs = performance.now();
   const gateway = await world.addGateway();
   const readyMs = performance.now();
   urls.push(gateway.url);
-  await sleep((FIRST_SECONDS + DRAIN_SECONDS) * 1000, undefined, { signal });
+  await sleep((firstSeconds(options.seconds) + DRAIN_SECONDS) * 1000, undefined, { signal });
   over.abort();
   const first = (await played).filter(
-    ({ dueMs }) => dueMs >= readyMs && dueMs < readyMs + FIRST_SECONDS * 1000,
+    ({ dueMs }) => dueMs >= readyMs && dueMs < readyMs + firstSeconds(options.seconds) * 1000,
   );
   await world.stop();
   return {
@@ -87,7 +91,7 @@ function playOver(
   urls: readonly string[],
   signal: AbortSignal,
 ): Promise<RequestResult[]> {
-  const seconds = WARM_SECONDS + START_SECONDS_MAX + FIRST_SECONDS;
+  const seconds = warmSeconds(options.seconds) + START_SECONDS_MAX;
   const workload = makeWorkload(options.seed + round, seconds, options.rate);
   const choice = Random.from(options.seed, round, CHOICE);
   return playLoad({

@@ -15,7 +15,7 @@ const PROMPT_TOKENS = 2000;
 /** From trial to trial; drawn, so that trials do not keep step with the filters' polls. */
 const GAP_MS = { min: 20, max: 60 };
 /** At first, not counted: new processes compile their code. */
-const WARM_TRIALS = 40;
+const WARM_TRIALS_MAX = 40;
 /** A part of the seed, so that the prompts repeat no others. */
 const LAG = 11;
 
@@ -66,7 +66,7 @@ export async function measureLag(
     all.push(runTrial(pair as [Asker, Asker], body, delayMs));
     await sleep(random.integer(GAP_MS.min, GAP_MS.max), undefined, { signal: ground.watch.signal });
   }
-  const trials = (await Promise.all(all)).slice(WARM_TRIALS);
+  const trials = (await Promise.all(all)).slice(warmTrials(options.trials));
   for (const asker of askers) asker.close();
   await world.stop();
   return lagOf(pollIntervalMs, trials);
@@ -121,7 +121,11 @@ function plannedDelays(random: Random, trialsEach: number): number[] {
     const other = random.integer(0, i);
     [delays[i], delays[other]] = [delays[other]!, delays[i]!];
   }
-  return [...new Array<number>(WARM_TRIALS).fill(DELAYS_MS.at(-1)!), ...delays];
+  return [...new Array<number>(warmTrials(trialsEach)).fill(DELAYS_MS.at(-1)!), ...delays];
+}
+
+function warmTrials(trialsEach: number): number {
+  return Math.min(WARM_TRIALS_MAX, trialsEach);
 }
 
 function lagOf(pollIntervalMs: number, trials: readonly Trial[]): Lag {

@@ -6,7 +6,7 @@ import { ProgressLine } from "../../demo/progress.js";
 import { EXIT_FAILED, EXIT_INTERRUPTED, runProgram, type Frame } from "../../lab/program.js";
 import { measureJoins, type Join } from "./join.js";
 import { measureLag, POLL_INTERVALS_MS, type Lag } from "./lag.js";
-import { findNats } from "./nats.js";
+import { findNats } from "../../lab/nats.js";
 import { parseOptions, type Options } from "./options.js";
 import { cpuTable, joinTable, lagTable, roundsTable } from "./report.js";
 import { measureRounds, type Run } from "./rounds.js";
@@ -22,6 +22,8 @@ export interface Figures {
 }
 
 async function bench(options: Options, { watch, atEnd }: Frame): Promise<number> {
+  // A path that cannot be written is told now and not after a quarter of an hour.
+  if (options.jsonPath !== undefined) writeFileSync(options.jsonPath, "");
   const nats = await findNats();
   if ("reason" in nats && needsNats(options)) {
     console.log(`skipped: ${nats.reason}; --only rounds --variants one,alone needs none`);
@@ -30,7 +32,7 @@ async function bench(options: Options, { watch, atEnd }: Frame): Promise<number>
   const folder = mkdtempSync(join(tmpdir(), "warmroute-sharing-"));
   atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const natsProgram = "program" in nats ? nats.program : "";
-  const figures = await measure(options, { folder, watch, natsProgram });
+  const figures = await measure(options, { folder, watch, natsProgram, atEnd });
   if (watch.signal.aborted) {
     watch.check();
     return EXIT_INTERRUPTED;
@@ -69,7 +71,7 @@ async function measure(options: Options, ground: Ground): Promise<Figures> {
         line.note(`join: ${round + 1} of ${options.rounds}, replay ${replaySeconds} s, is done`),
       );
       line.stop();
-      console.log(joinTable(figures.joins));
+      console.log(joinTable(figures.joins, options.seconds));
     }
     return figures;
   } finally {

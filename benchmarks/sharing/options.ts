@@ -1,6 +1,6 @@
 // The options of `bench sharing`.
 import { parseArgs } from "node:util";
-import { RATE_DEFAULT, WARM_SECONDS } from "./service.js";
+import { RATE_DEFAULT } from "./service.js";
 
 const HELP = `usage: ./build.sh bench sharing [OPTIONS]
 
@@ -14,7 +14,7 @@ the filter and a sidecar of its own, sharing over a real nats-server.
   --only NAME[,NAME]   rounds, lag, join (default: all three)
   --variants NAME,...  of the rounds: one, shared, alone (default: all three)
   --rounds 5           rounds of "rounds" and of "join"
-  --seconds 24         length of one run of "rounds"; the first ${WARM_SECONDS} are not counted
+  --seconds 24         length of one run; its first third is not counted
   --rate ${RATE_DEFAULT}            requests a second, over all gateways
   --trials 200         of "lag", for each delay
   --seed 1             draws prompts, arrivals and gateways
@@ -65,7 +65,7 @@ export function parseOptions(args: string[]): Options | null {
     only: names("only", values.only, PARTS),
     variants: names("variants", values.variants, VARIANTS),
     rounds: whole("rounds", values.rounds, 1, 100),
-    seconds: whole("seconds", values.seconds, WARM_SECONDS + 2, 600),
+    seconds: whole("seconds", values.seconds, 3, 600),
     rate: whole("rate", values.rate, 1, 500),
     trials: whole("trials", values.trials, 1, 10_000),
     seed: whole("seed", values.seed, 0, 2 ** 32 - 1),

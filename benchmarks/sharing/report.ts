@@ -1,20 +1,22 @@
 // The benchmark's tables, at most 80 columns: medians over the rounds, and their ranges.
 import { quantile } from "../envoy/statistics.js";
-import { FIRST_SECONDS, REPLAY_SECONDS, type Join } from "./join.js";
+import { firstSeconds, REPLAY_SECONDS, type Join } from "./join.js";
 import type { Lag } from "./lag.js";
 import type { Variant } from "./options.js";
 import { GATEWAYS, type Run } from "./rounds.js";
 import type { Usage } from "./usage.js";
 
+const COLUMNS_MAX = 80;
 const LABEL_COLUMNS = 12;
 const CELL_COLUMNS = 17;
 const NARROW_COLUMNS = 11;
 /** Far below the times in the tables. */
 const LATE_MS_MAX = 50;
 /** Above it, queues for the machine's cores show in the latencies. */
-const BUSY_SHARE_MAX = 0.6;
+const BUSY_PERCENT_MAX = 60;
 
 type Figure = (run: Run) => number;
+type Part = (usage: Usage) => number;
 
 const cachedPercent: Figure = (run) => 100 * run.cachedShare;
 
@@ -22,7 +24,7 @@ const cachedPercent: Figure = (run) => 100 * run.cachedShare;
 export function roundsTable(runs: readonly Run[]): string {
   const times: Figure[] = [(r) => r.ttftMs.mean, (r) => r.ttftMs.p50, (r) => r.ttftMs.p99];
   const lines = [
-    `Rounds: ${namesText(runs)}; median over rounds (lowest to highest)`,
+    `${namesText(runs)}; median over rounds (lowest to highest)`,
     row(["", "TTFT mean, ms", "p50, ms", "p99, ms", "cached, %"]),
   ];
   for (const variant of variantsOf(runs)) {
@@ -48,22 +50,25 @@ function differenceLines(runs: readonly Run[], variant: Variant, times: Figure[]
   ];
 }
 
-/** What the components use, per request and where nothing is asked. */
+/** What the components use where nothing is asked, and what each request adds to it. */
 export function cpuTable(runs: readonly Run[]): string {
   const wide = (cells: string[]) => row(cells, NARROW_COLUMNS);
   const lines = [
-    "CPU time: ms per request under load, then ms per second without requests",
+    "CPU time: ms that a request adds, then ms per second without requests",
     wide(["", "Envoy", "sidecars", "nats", "Envoy", "sidecars", "nats"]),
   ];
   for (const variant of variantsOf(runs)) {
     const those = runs.filter((run) => run.variant === variant);
     const middle = (figure: Figure, digits: number) => median(those.map(figure)).toFixed(digits);
-    const parts: ((usage: Usage) => number)[] = [(u) => u.envoy, (u) => u.sidecar, (u) => u.nats];
+    const idleMs = (run: Run, part: Part) => part(run.idle) / run.idle.spanMs;
+    const addedMs = (run: Run, part: Part) =>
+      (part(run.underLoad) - idleMs(run, part) * run.underLoad.spanMs) / Math.max(1, run.sent);
+    const parts: Part[] = [(u) => u.envoy, (u) => u.sidecar, (u) => u.nats];
     lines.push(
       wide([
         variant,
-        ...parts.map((part) => middle((run) => part(run.underLoad) / Math.max(1, run.sent), 2)),
-        ...parts.map((part) => middle((run) => (1000 * part(run.idle)) / run.idle.spanMs, 1)),
+        ...parts.map((part) => middle((run) => addedMs(run, part), 2)),
+        ...parts.map((part) => middle((run) => 1000 * idleMs(run, part), 1)),
       ]),
     );
   }
@@ -93,33 +98,29 @@ export function lagTable(lags: readonly Lag[]): string {
 }
 
 /** The first seconds of gateways that joined, with and without replay. */
-export function joinTable(joins: readonly Join[]): string {
+export function joinTable(joins: readonly Join[], seconds: number): string {
   const lines = [
-    `Join: a third gateway's first ${FIRST_SECONDS} s of traffic; median over rounds (lowest to highest)`,
-    row(["", "cached, %", "TTFT mean, ms", "others cached", "others TTFT", ""]),
+    `Join: a third gateway's first ${firstSeconds(seconds)} s of traffic; ` +
+      "median over rounds (low-high)",
+    row(["", "TTFT mean, ms", "others, ms", "cached, %", "others, %"]),
   ];
   for (const replaySeconds of REPLAY_SECONDS) {
     const those = joins.filter((one) => one.replaySeconds === replaySeconds);
-    if (those.length === 0) continue;
     const of = (figure: (join: Join) => number, digits: number) => range(those.map(figure), digits);
     lines.push(
       row([
         `replay ${replaySeconds} s`,
-        of((one) => 100 * one.newcomer.cachedShare, 1),
         of((one) => one.newcomer.ttftMs.mean, 0),
-        of((one) => 100 * one.others.cachedShare, 1),
         of((one) => one.others.ttftMs.mean, 0),
+        of((one) => 100 * one.newcomer.cachedShare, 1),
+        of((one) => 100 * one.others.cachedShare, 1),
       ]),
+      `  ready ${of((one) => one.startMs / 1000, 1)} s after its start, ` +
+        `then ${of((one) => one.newcomer.requests, 0)} requests`,
     );
   }
-  const starts = joins.map((one) => one.startMs / 1000);
-  const requests = joins.map((one) => one.newcomer.requests);
   const errors = joins.reduce((sum, one) => sum + one.newcomer.errors + one.others.errors, 0);
-  lines.push(
-    `It started in ${range(starts, 1)} s and then had ${range(requests, 0)} requests;`,
-    `${errors} errors at all gateways.`,
-  );
-  return lines.join("\n");
+  return [...lines, `${errors} errors in these seconds, at all gateways.`].join("\n");
 }
 
 function namesText(runs: readonly Run[]): string {
@@ -136,21 +137,15 @@ function namesText(runs: readonly Run[]): string {
 /** Counts, errors, and a warning where the machine and not the pods was measured. */
 function requestLines(runs: readonly Run[]): string[] {
   const errors = runs.reduce((sum, run) => sum + run.errors, 0);
-  const busy = runs.map((run) => run.underLoad.busyShare);
+  const busy = runs.map((run) => 100 * run.underLoad.busyShare);
   const lateMs = Math.max(...runs.map((run) => run.lateMsP99));
   const texts = new Set(runs.flatMap((run) => run.errorTexts));
+  const requests = runs.reduce((sum, run) => sum + run.requests, 0);
   const lines = [
-    `${range(
-      runs.map((run) => run.requests),
-      0,
-    )} requests a run, ${errors} errors in all runs; ` +
-      `cores ${range(
-        busy.map((share) => 100 * share),
-        0,
-      )} % busy`,
-    ...[...texts].map((text) => `  ${text}`.slice(0, 80)),
+    `${requests} requests counted, ${errors} errors; cores ` + `${range(busy, 0)} % busy`,
+    ...[...texts].map((text) => `  ${text}`.slice(0, COLUMNS_MAX)),
   ];
-  if (lateMs > LATE_MS_MAX || median(busy) > BUSY_SHARE_MAX) {
+  if (lateMs > LATE_MS_MAX || median(busy) > BUSY_PERCENT_MAX) {
     lines.push("This machine was too busy for good figures.");
   }
   return lines;

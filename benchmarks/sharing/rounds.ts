@@ -6,12 +6,14 @@ import { Random } from "../../simulator/workloads/random.js";
 import { WorkloadText } from "../../simulator/workloads/text.js";
 import { rotated } from "../envoy/measure.js";
 import type { Options, Variant } from "./options.js";
-import { makeWorkload, MODEL, podArguments, WARM_SECONDS } from "./service.js";
+import { makeWorkload, MODEL, podArguments, warmSeconds } from "./service.js";
 import { meter, type Usage } from "./usage.js";
 import { World, type Ground } from "./world.js";
 
 export const GATEWAYS = 3;
-const IDLE_MS = 3000;
+/** From the last answer until nothing is on its way any more. */
+const SETTLE_MS = 500;
+const IDLE_MS_MAX = 3000;
 /** A part of the seed of what chooses gateways, so that it repeats no other draw. */
 const CHOICE = 7;
 
@@ -65,12 +67,15 @@ async function measureRun(
     podArguments: podArguments(),
     isSharing: variant === "shared",
   });
-  const idleUsage = meter(world);
-  await sleep(IDLE_MS, undefined, { signal: ground.watch.signal });
-  const idle = idleUsage();
   const usage = meter(world);
   const results = await playRound(options, ground, world, round);
   const underLoad = usage();
+  // After the load: processes that are new still compile their code.
+  await sleep(SETTLE_MS, undefined, { signal: ground.watch.signal });
+  const idleUsage = meter(world);
+  const idleMs = Math.min(IDLE_MS_MAX, 1000 * warmSeconds(options.seconds));
+  await sleep(idleMs, undefined, { signal: ground.watch.signal });
+  const idle = idleUsage();
   await world.stop();
   return { variant, round, ...figuresOf(results), idle, underLoad };
 }
@@ -92,7 +97,7 @@ async function playRound(
     text: new WorkloadText(workload, options.seed, round),
     nowMs: () => performance.now(),
   });
-  const fromMs = progress.startMs + WARM_SECONDS * 1000;
+  const fromMs = progress.startMs + warmSeconds(options.seconds) * 1000;
   return { all, measured: all.filter((one) => one.dueMs >= fromMs) };
 }
 

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkFilter, startGateway, type Gateway } from "../../lab/gateway.js";
 import type { FailureWatch } from "../../lab/failure.js";
-import { NatsServer } from "./nats.js";
+import { NatsServer } from "../../lab/nats.js";
+import type { Frame } from "../../lab/program.js";
 import { SimulatedPods } from "../../lab/simulated-pods.js";
 import { POD_COUNT, POOL } from "./service.js";
 
@@ -16,6 +17,7 @@ export interface Ground {
   watch: FailureWatch;
   /** Path of nats-server. */
   natsProgram: string;
+  atEnd: Frame["atEnd"];
 }
 
 export interface WorldOptions extends Ground {
@@ -48,6 +50,8 @@ export class World {
     });
     const program = options.natsProgram;
     const nats = options.isSharing ? await NatsServer.start({ program }) : null;
+    // Its folder is its own, and has to go where this world is not stopped in order, too.
+    if (nats !== null) options.atEnd(() => nats.remove());
     const world = new World(options, pods, nats);
     for (let i = 0; i < options.gateways; i++) await world.addGateway();
     await sleep(SETTLE_MS);

@@ -139,18 +139,21 @@ export class PrefixIndex {
   }
 
   /**
-   * Drops the pod's oldest nodes up to the first one touched after `touchedAtMax`, and returns how
-   * many, answers included.
+   * Drops the pod's oldest nodes up to the first one touched after `touchedAtMax`, at most
+   * `nodesMax`, and returns how many, answers included.
    */
-  forgetOlder(pod: u32, touchedAtMax: u32): u32 {
+  forgetOlder(pod: u32, touchedAtMax: u32, nodesMax: u32 = u32.MAX_VALUE): u32 {
     if (pod >= PODS_MAX) return 0;
     const list = this.held.lists.list(pod);
-    const before = list.nodeCount;
-    while (list.oldest != 0 && changetype<Node>(list.oldest).touchedAt <= touchedAtMax) {
-      this.held.drop(changetype<Node>(list.oldest));
+    let dropped: u32 = 0;
+    while (dropped < nodesMax && list.oldest != 0) {
+      const oldest = changetype<Node>(list.oldest);
+      if (oldest.touchedAt > touchedAtMax) break;
+      this.held.drop(oldest);
+      dropped += 1;
     }
     this.held.settle(pod);
-    return before - list.nodeCount;
+    return dropped;
   }
 
   /**

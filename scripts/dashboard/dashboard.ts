@@ -56,6 +56,17 @@ export function readDashboard(path = DASHBOARD_PATH): Dashboard {
   return JSON.parse(readFileSync(path, "utf8")) as Dashboard;
 }
 
+/** Without a row that is the last one, and its panels. */
+export function withoutLastRow(dashboard: Dashboard, title: string): Dashboard {
+  const start = dashboard.panels.findIndex(
+    (panel) => panel.type === "row" && panel.title === title,
+  );
+  const isLast =
+    start >= 0 && dashboard.panels.slice(start + 1).every(({ type }) => type !== "row");
+  if (!isLast) throw new Error(`"${title}" is not the last row`);
+  return { ...dashboard, panels: dashboard.panels.slice(0, start) };
+}
+
 /** Every `$name`, `${name}` of a text. */
 export function variablesOf(text: string): string[] {
   return [...text.matchAll(/\$\{?(\w+)(?::\w+)?\}?/g)].map((match) => match[1] as string);

@@ -47,6 +47,7 @@ function formatted(value, unit) {
   if (unit === "µs") return seconds(value / 1e6);
   if (unit === "reqps") return `${scaled(value, 1000, ["", "K", "M"])} req/s`;
   if (unit === "bytes") return scaled(value, 1024, [" B", " KiB", " MiB", " GiB"]);
+  if (unit === "Bps") return scaled(value, 1000, [" B/s", " kB/s", " MB/s", " GB/s"]);
   if (unit === "bool_yes_no") return value === 0 ? "no" : "yes";
   if (unit.startsWith("suffix:")) return `${rounded(value)} ${unit.slice("suffix:".length)}`;
   return scaled(value, 1000, ["", " K", " M"]);

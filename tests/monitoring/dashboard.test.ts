@@ -7,7 +7,7 @@ import { readDashboard, variablesOf, type Panel } from "../../scripts/dashboard/
 const BUILT_IN = new Set(["__rate_interval", "__auto", "__range", "__all"]);
 const COLUMNS = 24;
 /** Ids of Grafana's list of units (packages/grafana-data, valueFormats). */
-const UNITS = ["short", "s", "µs", "percentunit", "reqps", "bytes", "suffix:tok/s"];
+const UNITS = ["short", "s", "µs", "percentunit", "reqps", "bytes", "Bps", "suffix:tok/s"];
 /** The metrics of the seeds' guides, one panel each. */
 const SEED_METRICS = [
   "vllm:gpu_cache_usage_perc",

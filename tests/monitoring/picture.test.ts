@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateSync, inflateSync } from "node:zlib";
-import { escaped, fillIn, variablesOf } from "../../scripts/dashboard/dashboard.js";
+import {
+  escaped,
+  fillIn,
+  readDashboard,
+  variablesOf,
+  withoutLastRow,
+} from "../../scripts/dashboard/dashboard.js";
 import { shrinkPng } from "../../scripts/dashboard/shrink-png.js";
 
 test("variables are filled in, and one without a value is a mistake", () => {
@@ -14,6 +20,16 @@ test("variables are filled in, and one without a value is a mistake", () => {
 
 test("a value in a regular expression in a text is escaped for both", () => {
   assert.equal(escaped("[fd00::7]:8000"), String.raw`\\[fd00::7\\]:8000`);
+});
+
+test("the row on sharing can be left out of the picture, which has one gateway", () => {
+  const whole = readDashboard();
+  const { panels } = withoutLastRow(whole, "Sharing");
+  assert.deepEqual(panels, whole.panels.slice(0, panels.length));
+  const left = whole.panels.slice(panels.length);
+  assert.deepEqual([left[0]?.type, left[0]?.title, left.length > 1], ["row", "Sharing", true]);
+  assert.throws(() => withoutLastRow(whole, "Decisions"), /"Decisions" is not the last row/);
+  assert.throws(() => withoutLastRow(whole, "No such row"), /is not the last row/);
 });
 
 /** Lines of pixels, each with one of PNG's filters, by the rules of the specification. */

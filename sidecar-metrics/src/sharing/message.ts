@@ -31,7 +31,7 @@ export interface News {
   gateway: string;
   /** The gateway's name, for people. */
   name: string;
-  /** Names the hash key, and nothing of it can be learned; hashes under another one mean nothing. */
+  /** Names the hash key, which cannot be learned from it; hashes under another mean nothing. */
   keyId: bigint;
   /** Grows by one with each message of records of the node about the pool; 0 in one of load. */
   sequence: number;

@@ -16,6 +16,7 @@ const POOL_NAME_CHARS_MAX = 63;
 const NUMBERINGS_MAX = 1_024;
 /** In place of a sidecar: no answer has come yet. */
 const NO_SIDECAR = "0".repeat(16);
+const NO_RECORDS = Buffer.alloc(0);
 
 /** One pool with everything that is known of it. */
 export interface PoolState {
@@ -35,6 +36,8 @@ export class SyncService {
   /** Joins other sidecars; null: there are none, only the gateways here share. */
   carrier: Carrier | null = null;
   private sequence = 0;
+  /** The first table that has the key. */
+  private keySequence = 0;
   /** Of pools that are gone. Were a number used twice, others would take it for heard. */
   private readonly numberings = new Map<string, Numbering>();
 
@@ -87,6 +90,7 @@ export class SyncService {
   setHashKey(key: Buffer): void {
     if (key.equals(this.key)) return;
     this.key = key;
+    this.keySequence = this.sequence + 1;
     for (const state of this.pools.values()) {
       state.exchange.setKey(key);
       // What others said under the new key before we had it was passed over.
@@ -134,11 +138,14 @@ export class SyncService {
   ): { batches: Buffer[]; cursor: number } {
     const cursor = this.cursorOf(report, exchange);
     gateways.take(report, cursor, nowMs);
-    // In the first report after a sidecar that was before us the numbers are that one's. Its
-    // records name epochs as well, so that they do no harm, and most often the numbers are the same.
+    // In the first report after a sidecar that was before us the numbers are that one's. Records
+    // name epochs as well, so that they do no harm, and most often the numbers are the same.
     const giver = report.records?.sidecar ?? NO_SIDECAR;
     const isNumberedHere = giver === this.node || giver === NO_SIDECAR;
-    exchange.tell(report.incarnation, isNumberedHere ? report.pods : null, records);
+    const hasKey = giver !== this.node || (report.tableSequence ?? Infinity) >= this.keySequence;
+    const pods = isNumberedHere ? report.pods : null;
+    // What it told before it had the key is hashed with another.
+    exchange.tell(report.incarnation, pods, hasKey ? records : NO_RECORDS);
     // Until the pods' lives are known the filter would drop records of them.
     if (report.records === null || !pool.hasBeenScraped)
       return { batches: [], cursor: cursor ?? 0 };

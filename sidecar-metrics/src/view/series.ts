@@ -21,6 +21,8 @@ export function gauge(
       registers: [],
       collect() {
         this.reset();
+        // What has no labels is 0 after that; what is not known is no 0.
+        this.remove({});
         fill((values, value) => this.set(values, value));
       },
     }),
@@ -43,6 +45,7 @@ export function counter(
       registers: [],
       collect() {
         this.reset();
+        this.remove({});
         fill((values, value) => this.inc(values, value));
       },
     }),

@@ -14,5 +14,6 @@ import "./rollout.js";
 import "./tls-pods.js";
 import "./example.js";
 import "./manifests.js";
+import "./sharing.js";
 // The last: it also ends the cluster.
 import "./uninstall.js";

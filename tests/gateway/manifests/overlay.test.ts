@@ -2,25 +2,43 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parseAllDocuments, stringify } from "yaml";
 import { until } from "../../../lab/processes.js";
 import { startApiServer, type ApiServer } from "../support/api-server.js";
 import type { KubeObject } from "../support/kube-api.js";
 import { kubectl, runProgram, tryKubectl } from "../support/kubectl.js";
+import type { Pod } from "../support/pod-spec.js";
 import { ROOT, tool } from "../support/tools.js";
 
 const MANIFESTS = join(ROOT, "manifests");
-const COMPONENTS = ["loopback", "pull-secret", "mirror", "tls-pods", "canary", "two-pools"];
-const NAMESPACES = ["envoy-gateway-system", "inference"];
+const COMPONENTS = [
+  ...["loopback", "pull-secret", "mirror", "tls-pods", "canary", "two-pools"],
+  ...["sharing", "nats-credentials", "nats-tls", "nats-network"],
+];
+const NAMESPACES = ["envoy-gateway-system", "inference", "other-nats"];
 const SETTINGS = {
   ...{ name: "other-gateway", namespace: "inference", pool: "other-pool" },
   ...{ service: "other-service", servicePort: "8123", controllerNamespace: "other-system" },
   ...{ filterImage: "registry.test/f:1", filterDigest: "1".repeat(64) },
   ...{ nextFilterImage: "registry.test/f:2", nextFilterDigest: "2".repeat(64) },
   ...{ sidecarImage: "registry.test/s:1", secondPool: "big-pool", secondService: "big" },
+  ...{ gatewayReplicas: "7", natsServer: "tls://bus.test:4333", natsStreamReplicas: "5" },
+  ...{ natsNamespace: "other-nats" },
 };
+
+/** The part of an EnvoyProxy that tests read. */
+interface EnvoyProxy extends KubeObject {
+  spec: {
+    provider: {
+      kubernetes: {
+        envoyPDB?: object;
+        envoyDeployment: { replicas: number; patch: { value: { spec: { template: Pod } } } };
+      };
+    };
+  };
+}
 
 describe("an overlay on the shipped manifests", () => {
   let folder = "";
@@ -85,6 +103,38 @@ describe("an overlay on the shipped manifests", () => {
       );
       for (const value of Object.values(SETTINGS)) assert.ok(text.includes(value), value);
       assert.ok(!objects.some(({ metadata }) => metadata.name === "warmroute-settings"));
+    });
+
+    test("let the replicas share: under one key, over the NATS of the settings", () => {
+      const proxy = objects.find(({ kind }) => kind === "EnvoyProxy") as EnvoyProxy;
+      const { envoyDeployment, envoyPDB } = proxy.spec.provider.kubernetes;
+      assert.deepEqual([envoyDeployment.replicas, envoyPDB], [7, { maxUnavailable: 1 }]);
+      const { initContainers = [], volumes = [] } = envoyDeployment.patch.value.spec.template.spec;
+      const { env = [], volumeMounts = [] } = initContainers[0] ?? {};
+      const of = (name: string) => env.find((one) => one.name === name);
+      assert.equal(of("WARMROUTE_HASH_KEY")?.valueFrom?.secretKeyRef?.optional, false);
+      const name = of("WARMROUTE_SHARING_NAME")?.valueFrom?.fieldRef?.fieldPath;
+      assert.equal(name, "metadata.name");
+      assert.equal(of("WARMROUTE_SHARING_NATS_SERVERS_0")?.value, "tls://bus.test:4333");
+      assert.equal(of("WARMROUTE_SHARING_NATS_STREAM_REPLICAS")?.value, "5");
+      // Each file that a variable names is one of a Secret that is mounted there.
+      const files = [
+        "WARMROUTE_SHARING_NATS_CREDENTIALS_FILE",
+        "WARMROUTE_SHARING_NATS_TLS_CA_FILE",
+      ];
+      for (const file of files.map((one) => of(one)?.value ?? "")) {
+        const mount = volumeMounts.find(({ mountPath }) => mountPath === dirname(file));
+        const { secret } = volumes.find((one) => one.name === mount?.name) ?? {};
+        assert.equal(secret?.secretName, "warmroute-nats", file);
+        assert.deepEqual(secret.items, [{ key: basename(file), path: basename(file) }]);
+      }
+    });
+
+    test("both versions of the filter poll often where gateways share", () => {
+      type Policy = KubeObject & { spec: { wasm: { config: { pollIntervalMs?: number } }[] } };
+      const policies = objects.filter(({ kind }) => kind === "EnvoyExtensionPolicy") as Policy[];
+      const intervals = policies.map(({ spec }) => spec.wasm[0]?.config.pollIntervalMs);
+      assert.deepEqual(intervals, [20, 20]);
     });
   });
 

@@ -180,7 +180,7 @@ test("records under a cursor that stays are applied once, and asked for no faste
   const gateway = gatewayWithInsert();
   const { sidecar } = gateway;
   // More than half of what an answer may hold: of other records more would be asked for at once.
-  const many = Array.from({ length: 3000 }, () => encodeCharge({ number: 0 }, 1, 1n));
+  const many = Array.from({ length: 1000 }, () => encodeCharge({ number: 0 }, 1, 1n));
   const records = Buffer.concat([CHARGE, ...many]);
   const from = sidecar.polls.length;
   sidecar.answer = ({ call, pool }) =>

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
 import { prompt, PROMPT_TOKENS } from "./support/messages.js";
-import { ANSWER_RECORD_BYTES_MAX, decodeRecords, recordsIn } from "./support/records.js";
+import {
+  ANSWER_RECORD_BYTES_MAX,
+  decodeRecords,
+  encodeForget,
+  encodeInsert,
+  type Entry,
+  recordsIn,
+} from "./support/records.js";
 import { makePods } from "./support/sidecar.js";
 
 /** All records that the sidecar has got, as it would keep them. */
@@ -90,7 +97,7 @@ test("more than one answer's worth of kept records comes to its end, with no wai
   const pods = makePods(4).map((pod) => ({ ...pod, capacityTokens: 1_000_000_000 }));
   const old = new Gateway({ pods });
   const known: string[] = [];
-  for (let seed = 0; seed < 1500; seed++) {
+  for (let seed = 0; seed < 600; seed++) {
     known.push(firstPod(old.send(prompt(seed))));
     if (seed % 20 === 19) old.advance(60);
   }
@@ -103,7 +110,7 @@ test("more than one answer's worth of kept records comes to its end, with no wai
   assert.ok(bytes > 3.5 * ANSWER_RECORD_BYTES_MAX, `${bytes}`);
   const from = sidecar.polls.length;
   const gateway = new Gateway({ vms: 3, beside: old, isStarted: false });
-  gateway.advance(200);
+  gateway.advance(600);
   known.forEach((pod, seed) => {
     const decision = decisionOf(gateway.send(prompt(seed), {}, { vm: seed % 3 }));
     assert.deepEqual([decision.reason, decision.pod], ["prefix", pod], `prompt ${seed}`);
@@ -146,6 +153,33 @@ test("records of pods and epochs that are no more, and broken ones, are passed o
     assert.equal(decisionOf(gateway.send(prompt(1), {}, { vm: 1 })).reason, reason);
     assert.equal(gateway.hasFailed, false);
   }
+});
+
+test("forgets drop at most 8,192 entries an answer, and the rest with those that come later", () => {
+  const chain = (first: number): Entry[] =>
+    Array.from({ length: 120 }, (_, i) => ({ hash: BigInt(first + i), tokens: 8 * (i + 1) }));
+  const chains = (from: number, count: number): Buffer =>
+    Buffer.concat(
+      Array.from({ length: count }, (_, i) => {
+        const at = from + i;
+        return encodeInsert({ number: at % 4 }, chain(1 + at * 120));
+      }),
+    );
+  const gateway = new Gateway({ vms: 2, pods: 4 });
+  for (const vm of [0, 1]) gateway.send({ method: "GET", path: "/" }, {}, { vm });
+  const { sidecar } = gateway;
+  sidecar.batches = Array.from({ length: 5 }, (_, i) => chains(20 * i, 20));
+  gateway.advance(1000);
+  // Each pod has 25 chains of 120, of 960 tokens each.
+  const nodes = (): number => gateway.report().json.index.nodes;
+  assert.equal(nodes(), 12_000);
+  const forgets = Buffer.concat([0, 1, 2, 3].map((number) => encodeForget({ number }, 100)));
+  sidecar.batches.push(forgets);
+  gateway.advance(300);
+  assert.equal(nodes(), 12_000 - 8192);
+  sidecar.batches.push(forgets);
+  gateway.advance(300);
+  assert.equal(nodes(), 0);
 });
 
 test("a prompt that its pod did not serve after all is taken back in a replay, too", () => {

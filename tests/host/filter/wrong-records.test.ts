@@ -155,7 +155,7 @@ test("random damage to records traps in no VM and leaves no memory behind", () =
   const gateway = new Gateway({ vms: 2, pods, config: { indexMiB: 1 } });
   const { sidecar } = gateway;
   const damaged = (): Buffer => {
-    const records = Array.from({ length: 1 + below(40) }, (_, i) => {
+    const records = Array.from({ length: 1 + below(12) }, (_, i) => {
       const of = { number: below(6) };
       const chain = entries(below(200), (at) => (at + 1) * 64);
       const hash = BigInt(1 + below(300));

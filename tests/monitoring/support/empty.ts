@@ -9,9 +9,20 @@ export const EMPTY_FOR_ENGINE: Readonly<Record<string, string>> = {
   "vllm-v0: Prompt tokens in cache C": "-1: prefix caching is off, and a share of -1 is none",
 };
 
-/** Selectors with this in them may have none. */
+/** Selectors with this in them may have none; that there is such a metric is still tested. */
 export const EMPTY_SELECTORS: Readonly<Record<string, string>> = {
   'reason=~"fallback-no-table|': "the sidecar counts a reason once it was given; here none was",
   warmroute_kubernetes_connected: "the scene has no Kubernetes",
   'reason="shed"': "no request of the scene is Sheddable",
+  warmroute_sharing_up: "the scene has no NATS",
+  warmroute_sharing_disconnects_total: "the scene has no NATS",
+  warmroute_sharing_ack_seconds: "the scene has no NATS",
+  warmroute_sharing_published_bytes_total: "the scene has no NATS",
+  warmroute_sharing_received_bytes_total: "the scene has no NATS",
+  warmroute_sharing_lag_seconds: "the scene has no other sidecar",
 };
+
+/** The key of EMPTY_SELECTORS that a selector is listed under. */
+export function emptyKeyOf(selector: string): string | undefined {
+  return Object.keys(EMPTY_SELECTORS).find((key) => selector.includes(key));
+}

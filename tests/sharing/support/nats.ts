@@ -5,6 +5,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { pino } from "pino";
 import { findNats, type NatsOptions, NatsServer } from "../../../lab/nats.js";
+import { freePorts } from "../../../lab/ports.js";
 import { until } from "../../../lab/processes.js";
 import { sharing, type SharingConfig } from "../../../sidecar-metrics/src/config/sharing.js";
 import type { Carrier } from "../../../sidecar-metrics/src/sharing/carrier.js";
@@ -37,9 +38,28 @@ export async function startServer(t: TestContext, with_: ServerOptions = {}): Pr
   return server;
 }
 
-/** The configuration as the schema fills it, for one server. */
-export function configOf(url: string, nats: object = {}, rest: object = {}): SharingConfig {
-  return sharing.parse({ ...rest, nats: { servers: [url], ...nats } });
+/** Three servers that know each other, started; a stream may have replicas on them. */
+export async function startCluster(t: TestContext): Promise<NatsServer[]> {
+  const [a = 0, b = 0, c = 0] = await freePorts(3);
+  const ports = [a, b, c];
+  const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
+  const servers = await Promise.all(
+    ports.map((port) => {
+      const cluster = { name: "lab", listen: `127.0.0.1:${port}`, routes };
+      return prepareServer(t, { config: { server_name: `lab-${port}`, cluster } });
+    }),
+  );
+  await Promise.all(servers.map((server) => server.start()));
+  return servers;
+}
+
+/** The configuration as the schema fills it, for one server or several. */
+export function configOf(
+  url: string | string[],
+  nats: object = {},
+  rest: object = {},
+): SharingConfig {
+  return sharing.parse({ ...rest, nats: { servers: [url].flat(), ...nats } });
 }
 
 export interface Gateway {
@@ -58,7 +78,7 @@ export async function startGateway(
 ): Promise<Gateway> {
   const node = randomBytes(8).toString("hex");
   const log = pino({ level: process.env["SHARING_LOG"] ?? "silent" });
-  const carrier = await startNats(config, node, { clock, log });
+  const carrier = await startNats(config, node, { clock, log, judgeMs: 500 });
   t.after(() => carrier.stop());
   const pool = new FakePool(poolName, node);
   carrier.follow(pool);

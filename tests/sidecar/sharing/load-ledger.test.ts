@@ -35,7 +35,9 @@ test("sums are the plain sums of the others, over thousands of steps", () => {
     plain.set(gateway, new Map([...before, ...told]));
     const asks = `g${upTo(7)}`;
     for (const pod of pods) {
-      const others = [...plain].filter(([name]) => name !== asks).map(([, loads]) => loads.get(pod));
+      const others = [...plain]
+        .filter(([name]) => name !== asks)
+        .map(([, loads]) => loads.get(pod));
       const sum = (field: keyof SharedLoad): number =>
         others.reduce((total, one) => total + (one?.[field] ?? 0), 0);
       const expected = {
@@ -86,6 +88,7 @@ test("inventing gateways is bounded: the one silent for longest goes, with its r
   for (let i = 0; i < invented; i++) {
     ledger.take(`g${i}`, new Map([[0, load(1)]]), true, 0);
     if (i % 100 === 0) ledger.take("g0", new Map([[0, load(10)]]), true, 0);
+    assert.equal(ledger.inFlightOf("g0"), 10, "it speaks now and then");
   }
   assert.equal(ledger.size, MEMBERS_MAX);
   assert.equal(ledger.others(0, "g0").inFlight, MEMBERS_MAX - 1);

@@ -5,6 +5,7 @@ import {
   decodeNews,
   encodeNews,
   type EndpointNews,
+  keyIdOf,
   type News,
 } from "../../../sidecar-metrics/src/sharing/message.js";
 import { type Later, type PlainNews, readNews, writeNews } from "../support/news.js";
@@ -58,6 +59,12 @@ for (const [what, plain] of [
     assert.ok(encodeNews(toNews(plain)).equals(writeNews(plain)), "byte for byte");
   });
 }
+
+test("a key is named by a hash of it", () => {
+  // hashlib.sha256(b"warmroute sharing " + key).digest()[:8]
+  const named = Buffer.from("0b627ddfe8475401", "hex").readBigUInt64LE();
+  assert.equal(keyIdOf(Buffer.from("00112233445566778899aabbccddeeff", "hex")), named);
+});
 
 const LATER: [string, Later][] = [
   ["a longer header", { header: 12 }],
@@ -117,6 +124,7 @@ const REFUSED: [string, Buffer, RegExp][] = [
   ["more endpoints than there are", changed(48, [4, 0, 0, 0]), /cut off/],
   ["an endpoint of no length", changed(ENDPOINTS_AT, [0, 0]), /cut off/],
   ["an endpoint longer than the rest", changed(ENDPOINTS_AT, [255, 255]), /cut off/],
+  ["the last endpoint longer than the rest", changed(ENDPOINTS_AT + 40 + 52, [40, 0]), /cut off/],
   ["an address longer than its endpoint", changed(ENDPOINTS_AT + 24, [200]), /cut off/],
   ["a time that is no number", changed(38, [0xf8, 0x7f]), /time/],
   ["a time without end", changed(32, [0, 0, 0, 0, 0, 0, 0xf0, 0x7f]), /time/],

@@ -14,9 +14,7 @@ const RECORD_BYTES = 24;
 
 /** Records with the hashes `from` to before `to`. */
 function records(from: number, to: number): Buffer {
-  return Buffer.concat(
-    Array.from({ length: to - from }, (_, i) => insertRecord(BigInt(from + i))),
-  );
+  return Buffer.concat(Array.from({ length: to - from }, (_, i) => insertRecord(BigInt(from + i))));
 }
 
 function hashesOf(bytes: Buffer): number[] {
@@ -65,7 +63,8 @@ test("while nothing takes them the oldest go first, and are counted", () => {
   assert.ok(outbox.bytes > OUTBOX_BYTES_MAX - each * RECORD_BYTES, "no more than had to go");
   assert.equal(outbox.bytes + outbox.droppedBytes, batches * each * RECORD_BYTES);
   const heard: number[] = [];
-  for (let p = outbox.take(400); p !== null; p = outbox.take(400)) heard.push(...hashesOf(p.records));
+  for (let p = outbox.take(400); p !== null; p = outbox.take(400))
+    heard.push(...hashesOf(p.records));
   assert.deepEqual(heard, range(outbox.droppedBytes / RECORD_BYTES, batches * each));
   assert.equal(outbox.bytes, 0);
 });

@@ -73,7 +73,11 @@ export function writeNews(news: PlainNews, later: Later = {}): Buffer {
   }
   const bytes = parts.length - endpointsAt;
   for (let i = 0; i < 4; i++) parts[sizesAt + i] = (bytes >> (8 * i)) & 255;
-  return Buffer.concat([Buffer.from(parts), news.records, Buffer.alloc(later.behind ?? 0, STRANGE)]);
+  return Buffer.concat([
+    Buffer.from(parts),
+    news.records,
+    Buffer.alloc(later.behind ?? 0, STRANGE),
+  ]);
 }
 
 export function readNews(message: Uint8Array): PlainNews {

@@ -102,6 +102,7 @@ export class TestGateway {
   readonly heard: [bigint, string][] = [];
   rows = new Map<string, ReturnType<typeof decodeAnswer>["rows"][number]>();
   cursor = { sidecar: "0".repeat(16), next: 0 };
+  private tableSequence = 0;
 
   constructor(
     readonly incarnation: string,
@@ -115,8 +116,8 @@ export class TestGateway {
         return { n, inFlight, unprefilled, backlogTokens, kvTokens };
       },
     );
-    const { incarnation, cursor } = this;
-    const json = { incarnation, pods, records: cursor };
+    const { incarnation, cursor, tableSequence } = this;
+    const json = { incarnation, tableSequence, pods, records: cursor };
     const records = says.map(([hash, address]) => insertRecord(hash, this.numberOf(address)));
     const answer = this.sidecar.sync.answer(POOL, report(json, Buffer.concat(records)));
     assert.equal(answer.status, 200);
@@ -144,6 +145,7 @@ export class TestGateway {
       this.heard.push([records.readBigUInt64LE(at + 12), address]);
     }
     this.cursor = { sidecar: answer.incarnation, next: answer.nextBatch };
+    this.tableSequence = Number(answer.sequence);
   }
 
   private numberOf(address: string): number {

@@ -83,6 +83,13 @@ test("reading twice is the same; pods that left and missing figures have no seri
   assert.ok(!(await own()).some(([name]) => name.includes("10.0.0.1")));
 });
 
+test("a sidecar that is not told to share has no series of the way to others", async () => {
+  const { state } = stateWithPod();
+  const names = [...(await read(state)).keys()].filter((name) => name.includes("_sharing_"));
+  // Each pool counts all the same, and has received nothing.
+  for (const name of names) assert.match(name, /^warmroute_sharing_\w+\{pool="p"/);
+});
+
 test("names of pools and reasons that gateways invent keep the format valid", async () => {
   const { state } = stateWithPod();
   state.sync.answer("p", report({ incarnation: '"}\n', reasons: { 'x"} 1\nfoo': 3, good: 1 } }));

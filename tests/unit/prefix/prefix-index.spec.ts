@@ -295,6 +295,19 @@ describe("bounds", () => {
     expect(depthOf(index, 3, plainChain(70000, 4))).toBe(CHAIN_MAX);
     index.dispose();
   });
+  test("no more nodes than asked for are forgotten, the oldest first", () => {
+    const index = new PrefixIndex(MIB);
+    const chain = plainChain(5, 5);
+    put(index, 1, chain);
+    put(index, 2, chain);
+    expect(index.forgetOlder(1, u32.MAX_VALUE, 2)).toBe(2);
+    // A chain is touched from its tail to its head, so its tail is the oldest.
+    expect(depthOf(index, 1, chain)).toBe(3);
+    expect(index.forgetOlder(1, u32.MAX_VALUE, 0)).toBe(0);
+    expect(index.forgetOlder(1, u32.MAX_VALUE, 4)).toBe(3);
+    expect(depthOf(index, 2, chain)).toBe(5);
+    index.dispose();
+  });
   test("pods beyond the last are ignored", () => {
     const index = new PrefixIndex(MIB);
     const pods: u32[] = [PODS_MAX, PODS_MAX + 1, u32.MAX_VALUE];

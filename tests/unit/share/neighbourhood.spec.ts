@@ -266,3 +266,31 @@ describe("the clock", () => {
     expect(vm.sees(6)).toBe(2);
   });
 });
+
+describe("the time until neighbours have read", () => {
+  test("is none without neighbours, and grows with them and with what there is to read", () => {
+    const vms: Vm[] = [];
+    for (let i = 0; i < <i32>VMS_MAX; i++) {
+      const vm = new Vm(<u64>(i + 1));
+      vm.joins(NOW_MS);
+      vms.push(vm);
+      const others = i;
+      // A segment of 16,384 bytes has room for 10,212 and one of the longest records: with two
+      // that may be cut short, 32 KiB are 5 segments and 128 KiB 14.
+      if (others != 0 && others != 1 && others != 3 && others != 15 && others != 63) continue;
+      vm.hood.tick(NOW_MS);
+      expect(vm.hood.others.length).toBe(others);
+      const ticks = [
+        vm.hood.ticksToRead(0),
+        vm.hood.ticksToRead(32768),
+        vm.hood.ticksToRead(131072),
+      ];
+      // One of one other's neighbours reads 8 a tick, of three 21 in 3, of 15 36 in 15.
+      if (others == 0) expect(ticks.join(" ")).toBe("0 0 0");
+      if (others == 1) expect(ticks.join(" ")).toBe("1 1 2");
+      if (others == 3) expect(ticks.join(" ")).toBe("1 1 2");
+      if (others == 15) expect(ticks.join(" ")).toBe("1 3 6");
+      if (others == 63) expect(ticks.join(" ")).toBe("4 9 25");
+    }
+  });
+});

@@ -4,6 +4,7 @@ import {
   insertBytes,
   readRecords,
   RECORD_BYTES_MAX,
+  setPassedOn,
   writeForget,
   writeInsert,
   writeCharge,
@@ -85,6 +86,16 @@ describe("records", () => {
 
   test("may have no checkpoints", () => {
     expect(read(block, insert(block, 9, 1, 0))).toBe("12: insert 9 1");
+  });
+});
+
+describe("a withdraw", () => {
+  test("says that another gateway made it", () => {
+    const size = three(block);
+    setPassedOn(block + 52, true);
+    expect(read(block, size)).toBe("76: " + THREE.replace("withdraw", "passed on: withdraw"));
+    setPassedOn(block + 52, false);
+    expect(read(block, size)).toBe("76: " + THREE);
   });
 });
 

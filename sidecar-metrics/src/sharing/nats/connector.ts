@@ -81,7 +81,7 @@ export class Connector {
 
   private tellDenial(server: string, error: Error): void {
     const denial = explainDenial(server, error);
-    if (denial !== null) this.parts.problems.set(`denied:${denial.key}`, denial.sentence);
+    if (denial !== null) this.parts.problems.deny(denial.key, denial.sentence);
   }
 
   private async hold(session: Session): Promise<void> {

@@ -46,14 +46,22 @@ export function explainConnection(server: string, config: NatsConfig, error: unk
   if (message.includes("does not support 'tls'")) {
     return `NATS at ${server} offers no TLS, and the configuration requires it.`;
   }
-  if (/certificate.required|handshake failure|bad certificate/i.test(message)) {
-    const advice = "check sharing.nats.tls.certFile and keyFile";
-    return `NATS at ${server} does not accept our certificate: ${advice}.`;
+  if (isTlsRefusal(error, config)) {
+    const advice = "it may want another sharing.nats.tls.certFile and keyFile, or one at all";
+    return `NATS at ${server} ends the connection while TLS begins: ${advice}.`;
   }
   if (message.includes("unable to parse credentials")) {
     return `sharing.nats.credentialsFile: ${config.credentialsFile}: it holds no credentials.`;
   }
   return `NATS at ${server}: ${message}.`;
+}
+
+/** With TLS 1.3 a server that refuses our certificate does so when we believe to be connected. */
+function isTlsRefusal(error: unknown, { tls, servers }: NatsConfig): boolean {
+  const code = codeOf(error);
+  if (code.startsWith("ERR_SSL_")) return true;
+  const hasTls = tls !== undefined || servers.some((server) => server.startsWith("tls:"));
+  return hasTls && (code === "ECONNRESET" || code === "EPIPE");
 }
 
 function explainRefusal(server: string, { user, credentialsFile }: NatsConfig): string {

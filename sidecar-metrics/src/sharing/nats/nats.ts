@@ -14,7 +14,11 @@ import { Status } from "./status.js";
 export interface NatsParts {
   clock: Clock;
   log: Logger;
+  /** How often a stream's settings are looked at again; tests shorten it. */
+  judgeMs?: number;
 }
+
+const JUDGE_MS = 30_000;
 
 /**
  * `node`: 16 hexadecimal digits that no other sidecar has. Rejects with a ConfigError for files
@@ -42,7 +46,7 @@ class NatsCarrier implements Carrier {
     private readonly node: string,
     private readonly parts: NatsParts,
   ) {
-    this.problems = new Problems(parts.log);
+    this.problems = new Problems(parts.clock, parts.log);
     this.status = new Status(this.problems, () => this.isStreaming());
     const name = `warmroute ${config.name ?? hostname()} ${node}`;
     this.connector = new Connector(
@@ -64,6 +68,7 @@ class NatsCarrier implements Carrier {
       clock: this.parts.clock,
       problems: this.problems,
       status: this.status,
+      judgeMs: this.parts.judgeMs ?? JUDGE_MS,
       consumerName: () => `warmroute-${this.node}-${++this.consumers}`,
     });
     this.links.set(pool.name, link);

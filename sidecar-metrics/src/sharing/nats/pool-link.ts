@@ -1,4 +1,5 @@
 // Ties one pool to a connection: its load, and once there is a stream its records.
+import type { StreamInfo } from "@nats-io/jetstream";
 import type { Subscription } from "@nats-io/transport-node";
 import type { Clock } from "../../clock.js";
 import type { SharingConfig } from "../../config/sharing.js";
@@ -7,7 +8,8 @@ import { Backoff } from "./backoff.js";
 import { explainStream } from "./explain.js";
 import type { Problems } from "./problems.js";
 import { Publisher } from "./publisher.js";
-import { type Position, Reader, startOf } from "./reader.js";
+import { type Position, startOf } from "./position.js";
+import { Reader } from "./reader.js";
 import type { Session } from "./session.js";
 import { Sleeper } from "./sleeper.js";
 import type { Status } from "./status.js";
@@ -16,6 +18,8 @@ import { type Subjects, subjectsOf } from "./subjects.js";
 
 const RETRY_FIRST_MS = 200;
 const RETRY_MAX_MS = 10_000;
+/** A server that forbids to hear load may permit it later, and says nothing of that. */
+const DENIED_LOAD_MS = 10_000;
 /** A reader that lasts as long was a good one. */
 const GOOD_AFTER_MS = 10_000;
 
@@ -27,6 +31,8 @@ export interface LinkParts {
   status: Status;
   /** A name that no consumer of this sidecar has had. */
   consumerName: () => string;
+  /** How often a stream's settings are looked at again, for an operator may change them. */
+  judgeMs: number;
 }
 
 export class PoolLink {
@@ -37,6 +43,8 @@ export class PoolLink {
   private session: Session | null = null;
   private reader: Reader | null = null;
   private load: Subscription | null = null;
+  private loadTimer: NodeJS.Timeout | undefined;
+  private judgeTimer: NodeJS.Timeout | undefined;
   private position: Position | null = null;
   private troubled: (() => void) | null = null;
   private readonly subjects: Subjects;
@@ -63,19 +71,14 @@ export class PoolLink {
 
   attach(session: Session): void {
     this.session = session;
-    this.load = session.connection.subscribe(this.subjects.allLoad, {
-      callback: (error, message) => {
-        if (error !== null || message.subject === this.subjects.load) return;
-        this.count(message.data);
-        this.guard(() => this.pool.takeLoad(message.data));
-      },
-    });
+    this.hearLoad(session);
     void this.run(session);
   }
 
   detach(): void {
     if (this.session?.isOpen === true) this.load?.unsubscribe();
     this.session = null;
+    clearTimeout(this.loadTimer);
     this.settle();
     this.sleeper.wake();
   }
@@ -86,6 +89,20 @@ export class PoolLink {
     this.pool.onLoad = null;
     this.detach();
     this.parts.problems.clear(this.key);
+  }
+
+  private hearLoad(session: Session): void {
+    if (this.session !== session || !session.isOpen) return;
+    this.load = session.connection.subscribe(this.subjects.allLoad, {
+      callback: (error, message) => {
+        if (error !== null) {
+          this.loadTimer = setTimeout(() => this.hearLoad(session), DENIED_LOAD_MS);
+        } else if (message.subject !== this.subjects.load) {
+          this.count(message.data);
+          this.guard(() => this.pool.takeLoad(message.data));
+        }
+      },
+    });
   }
 
   /** Finds the stream and keeps reading it, as long as the connection lasts. */
@@ -107,8 +124,9 @@ export class PoolLink {
   }
 
   private async open(session: Session): Promise<void> {
-    const { config, problems, clock, consumerName } = this.parts;
+    const { config, problems, clock, consumerName, judgeMs } = this.parts;
     const info = await findStream(session.jsm, config, this.subjects);
+    this.judge(info);
     const start = startOf(info, this.position, config.replaySeconds);
     const consumer = { name: consumerName(), subject: this.subjects.allRecords };
     const events = {
@@ -116,20 +134,32 @@ export class PoolLink {
       caughtUp: () => void (this.isReplaying = false),
       lost: () => this.troubled?.(),
     };
+    // Kept at once: messages come before the server has said that there is a consumer.
+    this.position = start.position;
     const reader = await Reader.open(session, info, consumer, start, { clock, events });
     if (this.session !== session) return reader.stop();
     this.reader = reader;
-    this.position = reader.position;
     this.isReady = true;
+    this.judgeTimer = setInterval(() => void this.judgeAgain(session, info), judgeMs);
     problems.set(`${this.key}stream`, null);
-    problems.replace(`${this.key}judged:`, judgeStream(info, config));
-    problems.clear("denied:");
     this.publisher.start(session);
+  }
+
+  private judge(info: StreamInfo): void {
+    const { problems, config } = this.parts;
+    problems.replace(`${this.key}judged:`, judgeStream(info, config));
+  }
+
+  private async judgeAgain(session: Session, before: StreamInfo): Promise<void> {
+    // What a failure means, the reader and the publisher find out.
+    const info = await session.jsm.streams.info(before.config.name).catch(() => null);
+    if (info !== null && this.isReady && info.created === before.created) this.judge(info);
   }
 
   /** There is no stream, for now. */
   private settle(): void {
     this.isReady = false;
+    clearInterval(this.judgeTimer);
     this.troubled?.();
     this.publisher.stop();
     this.reader?.stop();

@@ -4,7 +4,7 @@
 export const Kind = { Insert: 1, Forget: 2, Withdraw: 3, Charge: 4 } as const;
 
 /** As many bytes of records as one answer may hold. */
-export const ANSWER_RECORD_BYTES_MAX = 128 * 1024;
+export const ANSWER_RECORD_BYTES_MAX = 32 * 1024;
 
 /** The endpoint that a record is about. */
 export interface Of {
