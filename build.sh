@@ -97,7 +97,8 @@ ensure_gateway_tools() {
 ensure_nats() {
   local exports status=0 log
   log=$(mktemp)
-  exports=$(scripts/install-nats.sh 2> >(tee "$log" >&2)) || status=$?
+  exports=$(scripts/install-nats.sh 2>"$log") || status=$?
+  cat "$log" >&2
   case $status in
     0) eval "$exports" ;;
     # What it says last is the reason.

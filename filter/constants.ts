@@ -73,10 +73,11 @@ export const REPORT_RECORD_BYTES_MAX: u32 = 256 * 1024;
 export const ANSWER_RECORD_BYTES_MAX: u32 = 32 * 1024;
 
 /**
- * Nodes that the forgets of one answer, or of one tick's neighbours, may drop: 2 ms at 0.2 µs each.
- * The finest grid has 5,000 in a pod of 305,000 tokens; entries that stay cost a misprediction.
+ * Nodes that the forgets of one answer, or of one tick's neighbours, may drop: 1 to 2 ms at 0.2 to
+ * 0.4 µs each. The finest grid has 4,800 in a pod of 305,000 tokens, prompts of 20 KB have 700;
+ * entries that stay cost a misprediction.
  */
-export const FORGOTTEN_NODES_MAX: u32 = 8192;
+export const FORGOTTEN_NODES_MAX: u32 = 4096;
 
 /** Largest JSON text in one report, as in docs/table-format.md. */
 export const REPORT_JSON_BYTES_MAX: u32 = 256 * 1024;

@@ -1,5 +1,5 @@
-// Time that the fullest answers of records take in the VM that polls, and in the tick of a neighbour
-// that reads them: the built filter in the Node host. Argument: answers of each kind to measure.
+// Time that the fullest answers of records take in the VM that polls, and in the tick of its
+// neighbour that reads them: the built filter in Node. Argument: answers of each kind.
 import { fileURLToPath } from "node:url";
 import { Gateway } from "../../tests/host/filter/support/gateway.js";
 import { randomFrom } from "../../tests/host/filter/support/random.js";
@@ -110,7 +110,12 @@ function cases(): Case[] {
     { what: "withdraws of 110", make: withdraws, before: () => take(LONG), capacityTokens },
     { what: "charges", make: charges },
     { what: "forgets of nothing", make: () => forgets(100_000_000) },
-    { what: "forgets of 25,000 nodes", make: () => forgets(0), before: fill, capacityTokens },
+    {
+      what: "forgets, 25,000 nodes and more",
+      make: () => forgets(0),
+      before: fill,
+      capacityTokens,
+    },
   ];
 }
 

@@ -3,7 +3,7 @@
 import { getShared, resultAt, resultCas, resultSize, setShared } from "../host/calls";
 import { SharedKeys } from "../share/keys";
 
-/** Another VM writes the lease when it takes it over: twice in the time of one call is an oddity. */
+/** Another VM writes the lease when it takes it over: twice within one call is an oddity. */
 const TRIES_MAX: u32 = 4;
 
 /** The lease as it lies in shared data. */
@@ -15,9 +15,9 @@ export class Lease {
   /** Drawn once in the life of the shared data: the gateway, as the sidecar sees it. */
   gateway: u64;
   startedMs: f64;
-  /** The sidecar that gave the cursor: the incarnation in its tables. 0: no answer has come. */
+  /** The sidecar that gave the cursor: the incarnation in its tables. 0: there was no answer. */
   sidecar: u64;
-  /** The cursor: what that sidecar said of its records that are applied. Only it knows the order. */
+  /** The cursor: how far its records are applied, in numbers that only that sidecar knows. */
   nextBatch: u32;
   /** Grows with each table that is published. */
   tableNumber: u32;
@@ -49,8 +49,8 @@ export class SharedLease {
 
   /**
    * Tells of a newer table, and moves the cursor if it still is where the report had it: `told` of
-   * `toldBy`. False where it is not, since another VM has had those records by an answer of its own,
-   * and this one's must not be applied beside them.
+   * `toldBy`. False where it is not, since another VM has had those records by its own answer, and
+   * this one's must not be applied beside them.
    */
   advance(toldBy: u64, told: u32, sidecar: u64, nextBatch: u32): bool {
     for (let i: u32 = 0; i < TRIES_MAX; i++) {

@@ -1,5 +1,5 @@
-// Joins the gateways of a run as their sidecars would: each has the sidecar's own exchange, and what
-// these say to each other comes a fixed time later.
+// Joins the gateways of a run as their sidecars would: each has the sidecar's own exchange, and
+// what these say to each other comes a fixed time later.
 import { decodeReport } from "../../sidecar-metrics/src/sync/report.js";
 import { PoolExchange } from "../../sidecar-metrics/src/sharing/pool-exchange.js";
 import type { SharedLoad } from "../../sidecar-metrics/src/sync/table.js";

@@ -188,12 +188,13 @@ describe("access to NATS", { ...options, concurrency: 4 }, () => {
     const identities = makeIdentities(["ONE"]);
     const server = await startServer(t, { config: identities.config });
     const credentialsFile = await writeSecret(t, identities.credentials("ONE", 2));
-    const { carrier, ready } = await startGateway(t, configOf(server.url, { credentialsFile }));
-    await ready();
+    const gateway = await startGateway(t, configOf(server.url, { credentialsFile }));
+    const { carrier } = gateway;
+    await gateway.ready();
     assert.match(await problemOf(carrier, /refuses/), /refuses the credentials in /);
     assert.ok(carrier.status.disconnects > 0);
     await writeFile(credentialsFile, identities.credentials("ONE"));
-    await ready();
+    await gateway.ready();
     assert.deepEqual(carrier.status.problems, []);
   });
 

@@ -96,6 +96,15 @@ test("a stream whose messages have other times than before is another one", opti
   assert.deepEqual([other.texts, other.end, other.position.created], [[], "lost", ""]);
 });
 
+test("the subjects of a pool, whose name may have dots", () => {
+  assert.deepEqual(subjectsOf("my.prefix", "team/llama-3.1", "0123456789abcdef"), {
+    records: "my.prefix.v1.records.team/llama-3=1.0123456789abcdef",
+    load: "my.prefix.v1.load.team/llama-3=1.0123456789abcdef",
+    allRecords: "my.prefix.v1.records.team/llama-3=1.*",
+    allLoad: "my.prefix.v1.load.team/llama-3=1.*",
+  });
+});
+
 const COVERED: [string, string, boolean][] = [
   ["w.v1.records.>", "w.v1.records.a.*", true],
   ["w.v1.records.*.*", "w.v1.records.a.*", true],

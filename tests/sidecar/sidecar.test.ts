@@ -152,7 +152,7 @@ test("a watched list moves the table and its strategy", async (t) => {
   assert.equal((await table()).rows[0]?.address, "127.0.0.1:2");
 });
 
-test("records reach the other gateways, again until they are confirmed, and go with the key", async (t) => {
+test("records reach other gateways, again until confirmed, and go with the key", async (t) => {
   const hashKeyFile = join(await temporaryFolder(t), "key");
   await writeFile(hashKeyFile, KEY);
   const pools = [{ name: "p", pods: { static: [] } }];

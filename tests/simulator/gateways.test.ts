@@ -31,7 +31,7 @@ function shortRun({ workload, ...more }: Options): RunResult {
 const LOAD = { inFlight: 3, unprefilled: 2, backlogTokens: 500, kvTokens: 900 };
 const NOTHING = { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
 
-/** A gateway's report by docs/table-format.md: its requests on pod 7, and a record of hash `hash`. */
+/** A gateway's report by docs/table-format.md, with one record of hash `hash`; 0: none. */
 function report(gateway: number, next: number, hash: number, pods: object[] = []): Buffer {
   const id = `${gateway}`.repeat(16);
   const records = { sidecar: `${gateway + 1}`.padStart(16, "0"), next };

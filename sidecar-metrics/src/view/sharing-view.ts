@@ -81,8 +81,8 @@ export function sharingProblems(
   for (const [name, { size }] of nodes) {
     if (size < 2) continue;
     texts.push(
-      `${size} sidecars are called ${JSON.stringify(name)}: they share as they should, but cannot ` +
-        "be told apart here; give each a sharing.name of its own.",
+      `${size} sidecars are called ${JSON.stringify(name)}: they share as they should, but ` +
+        "cannot be told apart here; give each a sharing.name of its own.",
     );
   }
   const stranger = exchange.watch.strangerName(nowMs);

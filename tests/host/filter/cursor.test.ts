@@ -192,7 +192,7 @@ test("records under a cursor that stays are applied once, and asked for no faste
   assert.equal(decisionOf(gateway.send(prompt(1), {}, { vm: 1 })).cached, PROMPT_TOKENS);
 });
 
-test("of more records than an answer may hold the first are applied, and the cursor moves on", () => {
+test("of records beyond what an answer may hold the first count, and the cursor moves on", () => {
   const gateway = new Gateway({ vms: 2, pods: 1 });
   const { sidecar } = gateway;
   const filler = Buffer.concat(

@@ -44,7 +44,7 @@ test("a gateway hears what others told, oldest first", () => {
   assert.equal(text(store.after("a", null, 3).batches), "two.");
 });
 
-test("the next answer goes on where the last ended, with what came meanwhile, until none is left", () => {
+test("the next answer goes on where the last ended, until none is left", () => {
   const store = new RecordStore();
   const half = block(ANSWER_RECORD_BYTES_MAX / 2);
   for (let i = 0; i < 3; i++) store.add("a", half, i);
