@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Gateway } from "../../lab/gateway.js";
-import { ask, assertKnown, Held, type Homes, prompts, teach, Traffic } from "./support/asking.js";
+import { ask, assertKnown, Held, mostCrowded, prompts, teach, Traffic } from "./support/asking.js";
 import { options, Rig } from "./support/rig.js";
 import {
   eventually,
@@ -17,6 +17,9 @@ import {
 
 /** As docs/sharing.md says. */
 const SILENT_AFTER_MS = 3_000;
+
+/** Of four pods one has four of them. */
+const CROWD = 16;
 
 describe("a gateway that is lost", options, () => {
   let rig: Rig;
@@ -55,7 +58,7 @@ describe("a gateway that is lost", options, () => {
 
   test("all of it: its requests count until it is silent, and no longer", async () => {
     const [a, b, c] = gateways;
-    const [pod, there] = await crowded(b);
+    const [pod, there] = mostCrowded(await teach(b, prompts("a crowd", CROWD)));
     await settled(b, c);
     const held = await Held.start(a, pod, there[0]!);
     await eventually("b sees the request of a", gateways, async () => {
@@ -84,13 +87,3 @@ describe("a gateway that is lost", options, () => {
     });
   });
 });
-
-/** A pod, and prompts that are on it. */
-async function crowded(gateway: Gateway): Promise<[pod: string, texts: string[]]> {
-  const homes: Homes = await teach(gateway, prompts("a crowd", 24));
-  const byPod = new Map<string, string[]>();
-  for (const [text, pod] of homes) byPod.set(pod, [...(byPod.get(pod) ?? []), text]);
-  const [most] = [...byPod].sort(([, one], [, other]) => other.length - one.length);
-  assert.ok(most !== undefined && most[1].length >= 4);
-  return most;
-}

@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Gateway } from "../../lab/gateway.js";
 import { freePort, LOOPBACK } from "../../lab/ports.js";
-import { assertKnown, assertUnknown, type Homes, prompts, teach, Traffic } from "./support/asking.js";
+import {
+  assertKnown,
+  assertUnknown,
+  type Homes,
+  prompts,
+  teach,
+  Traffic,
+} from "./support/asking.js";
 import { options, Rig } from "./support/rig.js";
 import { eventually, polled, poolOf, settled, untilUp, viewOf } from "./support/views.js";
 
@@ -87,7 +94,10 @@ describe("gateways that start before NATS", options, () => {
     const [a, b] = await Promise.all([rig.add("gateway-a"), rig.add("gateway-b")]);
     await untilUp(false, a, b);
     assert.equal((await viewOf(a)).sharing?.server, null);
-    const homes = [await teach(a, prompts("early at a", 3)), await teach(b, prompts("early at b", 3))];
+    const homes = [
+      await teach(a, prompts("early at a", 3)),
+      await teach(b, prompts("early at b", 3)),
+    ];
     await assertKnown(a, homes[0]!);
     await rig.nats.start();
     await untilUp(true, a, b);

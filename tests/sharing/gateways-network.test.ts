@@ -38,9 +38,12 @@ describe("a network that fails one of three", options, () => {
     const [a, b, c] = gateways;
     const traffic = new Traffic("the partition", gateways);
     proxy.set("frozen");
+    // Down it is as soon as the stream is silent; that the server is gone is noticed later.
     await untilUp(false, c);
+    await eventually("c says that there is no server", [c], async () => {
+      return /No NATS server/.test(await problemsOf(c));
+    });
     await traffic.end();
-    assert.match(await problemsOf(c), /No NATS server/);
     assert.match(await pageOf(c), /alone<\/span>/);
     await untilUp(true, a, b);
     const [ofA, ofC] = [prompts("a alone", 4), prompts("c alone", 4)];

@@ -13,7 +13,6 @@ import {
   NOTHING_ODD,
   oddMessages,
   pageOf,
-  polled,
   poolOf,
   settled,
   untilUp,
@@ -107,27 +106,39 @@ describe("messages of other versions", options, () => {
   });
 
   test("sound messages with broken records do no harm", async () => {
-    const { sharing } = await poolOf(a!);
-    const broken = Buffer.alloc(64, 0x07);
-    const [address] = rig.pods.addresses;
-    const news = { node: STRANGER, gateway: STRANGER, name: "broken", madeAtUnixMs: 0 };
-    nats.publish(
-      `warmroute.v1.records.${POOL}.${STRANGER}`,
-      writeNews({
-        ...{ ...news, keyId, sequence: 1n, isWhole: false, records: broken },
-        endpoints: [[0, address!, 0, 0, 0, 0]],
-      }),
-    );
-    await eventually("it is taken", [a!], async () => {
-      return (await poolOf(a!)).sharing.messages.taken > sharing.messages.taken;
+    const { sharing, pods } = await poolOf(a!);
+    const { number, address, epoch } = pods[0]!;
+    const news = { node: STRANGER, gateway: STRANGER, name: "broken", madeAtUnixMs: 0, keyId };
+    const say = (sequence: bigint, records: Buffer): void =>
+      nats.publish(
+        `warmroute.v1.records.${POOL}.${STRANGER}`,
+        writeNews({
+          ...{ ...news, sequence, isWhole: false, records },
+          endpoints: [[number, address, 0, 0, 0, 0]],
+        }),
+      );
+    say(1n, Buffer.alloc(64, 0x07));
+    [1, 2, 3, 4, 0, 255].forEach((kind, i) => say(BigInt(2 + i), lying(kind, number, epoch)));
+    await eventually("they are taken", [a!, b!], async () => {
+      const { taken, malformed } = (await poolOf(a!)).sharing.messages;
+      return taken >= sharing.messages.taken + 6 && malformed === sharing.messages.malformed + 1;
     });
-    await polled(a!, b!);
     const homes = await teach(b!, prompts("after broken records", 3));
     await settled(a!, b!);
     await assertKnown(a!, homes);
     assert.deepEqual((await viewOf(a!)).problems, []);
   });
 });
+
+/** Of a pod's life as it is now, right in its length, and with more entries than it is long. */
+function lying(kind: number, number: number, epoch: number): Buffer {
+  const record = Buffer.alloc(20, 0xff);
+  record.writeUInt16LE(record.length, 0);
+  record.writeUInt8(kind, 2);
+  record.writeUInt32LE(epoch, 4);
+  record.writeUInt16LE(number, 8);
+  return record;
+}
 
 /** Of the key under which all these gateways are; seen in the first message that is carried. */
 let keyId = 0n;

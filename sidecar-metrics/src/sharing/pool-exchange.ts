@@ -12,7 +12,7 @@ import { isSame, loadOf, NONE } from "./load.js";
 import { LoadLedger } from "./load-ledger.js";
 import { decodeNews, encodeNews, type EndpointNews, keyIdOf, type News } from "./message.js";
 import { Outbox, OUTBOX_KEPT_MS } from "./outbox.js";
-import { numbersIn, renumber } from "./record-walk.js";
+import { numbersIn, renumber, walkRecords } from "./record-walk.js";
 
 /** Between them only pods whose load has changed are told, and nothing where none has. */
 export const WHOLE_LOAD_MS = 1_000;
@@ -136,6 +136,10 @@ export class PoolExchange implements SharedPool {
     const news = this.decode(message);
     if (news === null) return;
     if (!this.watch.isNext(news.node, news.sequence)) return;
+    if (!walkRecords(news.records, () => {})) {
+      this.watch.counts.malformed++;
+      return;
+    }
     const numbers = new Map<number, number>();
     for (const { number, address } of news.endpoints) {
       const ours = this.pool.numbers.numberOf(address);

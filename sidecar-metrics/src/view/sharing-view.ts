@@ -8,7 +8,24 @@ import type { SidecarState } from "./state.js";
 export function carrierView({ sync }: SidecarState) {
   if (sync.carrier === null) return null;
   const { name, node, carrier } = sync;
-  return { name, node, isAlone: isAlone(sync), ...carrier.status, replaying: carrier.replaying() };
+  const { status } = carrier;
+  // Field by field: a carrier's status may be an object with more in it, and with getters.
+  return {
+    name,
+    node,
+    isAlone: isAlone(sync),
+    server: status.server,
+    hasStream: status.hasStream,
+    problems: status.problems,
+    disconnects: status.disconnects,
+    publishedMessages: status.publishedMessages,
+    publishedBytes: status.publishedBytes,
+    receivedMessages: status.receivedMessages,
+    receivedBytes: status.receivedBytes,
+    retries: status.retries,
+    ackMs: status.ackMs,
+    replaying: carrier.replaying(),
+  };
 }
 
 export type PoolSharing = ReturnType<typeof sharingView>;

@@ -36,6 +36,15 @@ export async function teach(gateway: Gateway, texts: readonly string[]): Promise
 /** By prompt: the pod that has it, `ip:port`. */
 export type Homes = Map<string, string>;
 
+/** The pod with the most of them, and which these are: a pod's share of them at least. */
+export function mostCrowded(homes: Homes): [pod: string, texts: string[]] {
+  const byPod = new Map<string, string[]>();
+  for (const [text, pod] of homes) byPod.set(pod, [...(byPod.get(pod) ?? []), text]);
+  const [most] = [...byPod].sort(([, one], [, other]) => other.length - one.length);
+  assert.ok(most !== undefined);
+  return most;
+}
+
 /** The gateway sends each prompt to its pod, because it believes it there, and it is. */
 export async function assertKnown(gateway: Gateway, homes: Homes): Promise<void> {
   for (const [text, home] of homes) {
