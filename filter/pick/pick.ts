@@ -47,6 +47,13 @@ export class PickAnswer {
   isClear: bool = false;
 }
 
+/**
+ * Gateways that share do not see each other's newest requests, and would all take the same pod for
+ * the best. So costs are equal that differ by less than this much of our own prefill, times the
+ * share of requests that are others'. Simulated with 3 and 10 gateways (docs/decisions/0007).
+ */
+const UNSEEN_SHARE: f64 = 0.5;
+
 /** Two steps of vLLM's default budget: behind more, decode steps in between count as prefill. */
 const CLEAR_TOKENS_MAX: f64 = 16384;
 
@@ -70,19 +77,28 @@ export function pick(
       : rates.outputTokens;
   let least = Infinity;
   let leastDelay = Infinity;
+  let told: f64 = 0;
+  let inFlight: f64 = 0;
   const count = endpoints.pickableCount;
   const most = mostMatched(query, endpoints);
   answer.matchedTokensMax = most;
   for (let i: u32 = 0; i < count; i++) {
     const number = endpoints.pickableAt(i);
-    const cost = weigh(query, endpoints.at(number), most, outputTokens, rates, config, number);
+    const endpoint = endpoints.at(number);
+    told += <f64>endpoint.sharedInFlight;
+    inFlight += endpoint.inFlightOfAll;
+    const cost = weigh(query, endpoint, most, outputTokens, rates, config, number);
     store<f64>(costs + ((<usize>number) << 3), cost);
     least = Math.min(least, cost);
     leastDelay = Math.min(leastDelay, load<f64>(delays + ((<usize>number) << 3)));
   }
   if (count == 0) return;
   answer.leastDelay = leastDelay;
-  choose(query, endpoints, least + config.slackMs * 1e-3, answer);
+  const own = Math.max(query.promptTokens - most, 1) * rates.prefillSecondsPerToken;
+  // Behind a queue one request more or less changes little, and where it goes should be exact.
+  const spreads = told > 0 && leastDelay < 2 * own;
+  const unseen = spreads ? ((UNSEEN_SHARE * told) / inFlight) * own : 0;
+  choose(query, endpoints, least + Math.max(config.slackMs * 1e-3, unseen), spreads, answer);
   answer.firstDelay = load<f64>(delays + ((<usize>answer.first) << 3));
   answer.matchedTokens = matchedTokens(query, endpoints.at(answer.first), answer.first);
   answer.isClear = load<u8>(clear + answer.first) != 0;
@@ -199,13 +215,24 @@ function waitForSpace(
   );
 }
 
-/** Within the slack: the deeper match, then the fewer in flight, then rendezvous. */
-function choose(query: PickQuery, endpoints: Endpoints, bound: f64, answer: PickAnswer): void {
+/**
+ * Within the slack: the deeper match, then the fewer in flight, then rendezvous. With `spreads` the
+ * count does not matter: other gateways see the same one.
+ */
+function choose(
+  query: PickQuery,
+  endpoints: Endpoints,
+  bound: f64,
+  spreads: bool,
+  answer: PickAnswer,
+): void {
   const count = endpoints.pickableCount;
   for (let i: u32 = 0; i < count; i++) {
     const number = <i32>endpoints.pickableAt(i);
     if (load<f64>(costs + ((<usize>number) << 3)) > bound) continue;
-    if (answer.first < 0 || isBetter(query, endpoints, number, answer.first)) answer.first = number;
+    if (answer.first < 0 || isBetter(query, endpoints, number, answer.first, spreads)) {
+      answer.first = number;
+    }
   }
   // A NaN can only come from a bug; any pod is better than none.
   if (answer.first < 0) answer.first = <i32>endpoints.pickableAt(0);
@@ -224,13 +251,19 @@ function choose(query: PickQuery, endpoints: Endpoints, bound: f64, answer: Pick
   }
 }
 
-function isBetter(query: PickQuery, endpoints: Endpoints, a: i32, b: i32): bool {
+function isBetter(
+  query: PickQuery,
+  endpoints: Endpoints,
+  a: i32,
+  b: i32,
+  spreads: bool,
+): bool {
   const matchedA = matchedTokens(query, endpoints.at(a), a);
   const matchedB = matchedTokens(query, endpoints.at(b), b);
   if (matchedA != matchedB) return matchedA > matchedB;
   const inFlightA = endpoints.at(a).inFlightOfAll;
   const inFlightB = endpoints.at(b).inFlightOfAll;
-  if (inFlightA != inFlightB) return inFlightA < inFlightB;
+  if (!spreads && inFlightA != inFlightB) return inFlightA < inFlightB;
   return rendezvous(query.tieSeed, a) > rendezvous(query.tieSeed, b);
 }
 

@@ -10,13 +10,13 @@ describe("what other gateways tell", () => {
     for (let i = 0; i < told.length; i++) {
       const world = new World(2);
       world.config.slackMs = 0;
-      world.own(0, 2, 0, 0);
+      world.own(0, 2, 2000, 0);
       world.scrape(0, 0, 12, 0);
       world.share(0, told[i], 0, 0, 0);
       // The same in flight on the other, all of it ours, breaks the tie by one more or less.
-      world.own(1, 2 + counted[i] + 1, 0, 0);
+      world.own(1, 2 + counted[i] + 1, 2000, 0);
       expect(world.pick()).toBe(0);
-      world.own(1, 2 + counted[i] - 1, 0, 0);
+      world.own(1, 2 + counted[i] - 1, 2000, 0);
       expect(world.pick()).toBe(1);
     }
   });
@@ -52,6 +52,54 @@ describe("what other gateways tell", () => {
     world.share(0, 1, 0, 0, 0);
     world.share(1, 1, 0, 0, 305008);
     expect(world.pick()).toBe(0);
+  });
+});
+
+describe("requests that other gateways may have sent just now", () => {
+  test("spread the pick over pods that differ by less than half of our prefill", () => {
+    const world = new World(4);
+    for (let pod: u32 = 0; pod < 4; pod++) world.share(pod, pod == 0 ? 2 : 3, 0, 0, 0);
+    // Our prefill takes 62 ms; 400 tokens more ahead are 25 ms, 600 are 37.
+    world.own(2, 0, 400, 0);
+    world.own(3, 0, 600, 0);
+    const picked = counts(world, 300);
+    // 100 each; the standard deviation is 8.2.
+    for (let pod = 0; pod < 3; pod++) {
+      expect(picked[pod]).toBeGreaterThan(60);
+      expect(picked[pod]).toBeLessThan(140);
+    }
+    expect(picked[3]).toBe(0);
+  });
+
+  test("spread it by their share of all requests", () => {
+    const world = new World(2);
+    // One in flight of four is theirs: an eighth of 62 ms is 7.75 ms, and 100 tokens are 6.2.
+    world.own(0, 3, 0, 0);
+    world.own(1, 3, 100, 0);
+    world.share(0, 1, 0, 0, 0);
+    world.share(1, 1, 0, 0, 0);
+    expect(counts(world, 200)[1]).toBeGreaterThan(60);
+    world.own(1, 3, 150, 0);
+    expect(counts(world, 200)[1]).toBe(0);
+  });
+
+  test("do not matter behind a queue, and not where nobody shares", () => {
+    const world = new World(2);
+    for (let pod: u32 = 0; pod < 2; pod++) world.share(pod, 3, 0, 0, 0);
+    world.own(0, 0, 1000, 0);
+    world.own(1, 0, 1200, 0);
+    expect(counts(world, 100)[1]).toBe(0);
+    const alone = new World(2);
+    alone.own(0, 3, 0, 0);
+    alone.own(1, 3, 200, 0);
+    expect(counts(alone, 100)[1]).toBe(0);
+  });
+
+  test("let the deeper match win among them", () => {
+    const world = new World(3);
+    for (let pod: u32 = 0; pod < 3; pod++) world.share(pod, 3, 0, 0, 0);
+    world.holds(1, 2);
+    expect(counts(world, 100)[1]).toBe(100);
   });
 });
 

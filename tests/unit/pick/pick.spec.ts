@@ -340,14 +340,32 @@ function inFlight(pod: Endpoint): i32 {
   return pod.ownInFlight + pod.otherInFlight + <i32>pod.sharedInFlight;
 }
 
-/** Better within the slack, by the design's order. */
-function isBetter(world: World, a: u32, b: u32): bool {
+/** Costs that differ by less are equal, in seconds; negative where other gateways widen it. */
+function slackOf(world: World, costs: Map<u32, NaiveCost>, deepest: f64): f64 {
+  let theirs: f64 = 0;
+  let all: f64 = 0;
+  let soonest = Infinity;
+  const numbers = costs.keys();
+  for (let i = 0; i < numbers.length; i++) {
+    theirs += <f64>world.at(numbers[i]).sharedInFlight;
+    all += <f64>inFlight(world.at(numbers[i]));
+    soonest = Math.min(soonest, costs.get(numbers[i]).firstToken);
+  }
+  const tokens = Math.max(world.query.promptTokens - deepest, 1);
+  const prefill = tokens * world.rates.prefillSecondsPerToken;
+  const own = world.config.slackMs / 1000;
+  if (theirs == 0 || soonest >= 2 * prefill) return own;
+  return -Math.max(own, (0.5 * prefill * theirs) / all);
+}
+
+/** Better within the slack, by the design's order; `counts`: requests in flight matter. */
+function isBetter(world: World, a: u32, b: u32, counts: bool): bool {
   const matchedA = world.matched(a);
   const matchedB = world.matched(b);
   if (matchedA != matchedB) return matchedA > matchedB;
   const inFlightA = inFlight(world.at(a));
   const inFlightB = inFlight(world.at(b));
-  if (inFlightA != inFlightB) return inFlightA < inFlightB;
+  if (counts && inFlightA != inFlightB) return inFlightA < inFlightB;
   return rendezvous(world.query.tieSeed, a) > rendezvous(world.query.tieSeed, b);
 }
 
@@ -368,9 +386,10 @@ function fault(world: World): string {
   const numbers = costs.keys();
   if (numbers.length == 0) return first == -1 ? "" : "picks from nothing";
   let expected = -1;
+  const slack = slackOf(world, costs, deepest);
   for (let i = 0; i < numbers.length; i++) {
-    if (costs.get(numbers[i]).cost > least + world.config.slackMs / 1000 + 1e-12) continue;
-    if (expected < 0 || isBetter(world, numbers[i], expected)) expected = numbers[i];
+    if (costs.get(numbers[i]).cost > least + Math.abs(slack) + 1e-12) continue;
+    if (expected < 0 || isBetter(world, numbers[i], expected, slack >= 0)) expected = numbers[i];
   }
   if (first != expected) {
     const a = costs.get(expected).cost;
