@@ -5,7 +5,7 @@ import type { poolsView } from "../../../sidecar-metrics/src/view/pools-view.js"
 
 /** Everything here takes milliseconds, or a few seconds where a silence must be noticed. */
 const WAIT_MS = 30_000;
-/** Everything here takes milliseconds, or some seconds where a silence must be noticed. */
+/** The first may be under way, the second brings what a VM had, the third its neighbour's. */
 const POLLS = 3;
 /** A gateway that polls is never as silent; one that does not any more is shown for a while. */
 const SILENT_MS = 2_000;
