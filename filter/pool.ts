@@ -131,6 +131,8 @@ export class Pool implements CacheListener, RecordSink {
     if (nowMs - this.lastTickMs < <f64>periodMs / 2) return;
     this.lastTickMs = nowMs;
     this.showRates();
+    // What is new goes up with the report of this tick, and not with the one after.
+    this.neighbourhood.publishJournal();
     // The table first: a neighbour's records name epochs that it brings.
     this.sync.tick(this, nowMs);
     this.forgettable = FORGOTTEN_NODES_MAX;

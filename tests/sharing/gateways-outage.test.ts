@@ -1,5 +1,5 @@
-// The nats-server dies, comes back empty, and freezes, under load: no request suffers, each gateway
-// goes on alone, and afterwards all know what each learned meanwhile, once.
+// The nats-server dies, comes back, loses what it kept, and freezes, under load: no request
+// suffers, each gateway goes on alone, and afterwards all know what each learned meanwhile, once.
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 // Messages of a later version, of no version, and of nobody: what is known works, the rest is
-// counted. The later version is a gateway on a stream of its own, whose messages are carried over.
+// counted. The later version is one gateway on a stream of its own; its messages are carried over.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connect, type NatsConnection } from "@nats-io/transport-node";

@@ -8,9 +8,9 @@ export const POOL_BYTES_MAX = 32 * 1024 * 1024;
 /** Each batch costs some memory of its own: 5 minutes of 20 polls a second from 10 gateways. */
 export const BATCHES_MAX = 65_536;
 /** In one answer; the filter applies them at once (docs/table-format.md, "Answer"). */
-export const ANSWER_RECORD_BYTES_MAX = 128 * 1024;
+export const ANSWER_RECORD_BYTES_MAX = 32 * 1024;
 /** A longer one could not share an answer with another. */
-const BATCH_BYTES_MAX = 64 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024;
 /** A cursor is 32 bits wide where it travels, and begins again at 0 behind the greatest. */
 const U32 = 2 ** 32;
 
