@@ -38,7 +38,7 @@ describe("a gateway that is lost", options, () => {
     const before = await teach(b, prompts("before at b", 3));
     await settled(...gateways);
     await rig.killSidecar(a);
-    const traffic = new Traffic("no sidecar", gateways);
+    const traffic = new Traffic(rig, "no sidecar", gateways);
     const meanwhile = await teach(b, prompts("meanwhile at b", 3));
     await assertKnown(a, before);
     await traffic.end();

@@ -33,7 +33,7 @@ describe("a gateway that joins two under load", options, () => {
   after(() => rig?.stop());
 
   test("it is ready when it has what was kept, and its first requests are hits", async () => {
-    const traffic = new Traffic("a join", gateways);
+    const traffic = new Traffic(rig, "a join", gateways);
     const proxy = await rig.proxy();
     proxy.set("frozen");
     const sidecarPort = await freePort();

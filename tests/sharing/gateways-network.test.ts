@@ -36,7 +36,7 @@ describe("a network that fails one of three", options, () => {
 
   test("cut off, it goes on alone, and the two others together", async () => {
     const [a, b, c] = gateways;
-    const traffic = new Traffic("the partition", gateways);
+    const traffic = new Traffic(rig, "the partition", gateways);
     proxy.set("frozen");
     // Down it is as soon as the stream is silent; that the server is gone is noticed later.
     await untilUp(false, c);
@@ -73,7 +73,7 @@ describe("a network that fails one of three", options, () => {
   test("slow, it hears and is heard all the same, and shows how late", async () => {
     const [a, b, c] = gateways;
     proxy.delayMs = DELAY_MS;
-    const traffic = new Traffic("the slow way", gateways);
+    const traffic = new Traffic(rig, "the slow way", gateways);
     const homes = [await teach(a, prompts("a slow", 4)), await teach(c, prompts("c slow", 4))];
     await traffic.end();
     await eventually("c shows the time to an acknowledgement", gateways, async () => {

@@ -57,7 +57,7 @@ describe("a nats-server that fails", options, () => {
   test("killed: each goes on alone, and says so", async () => {
     await learn("before");
     await settled(...gateways);
-    const traffic = new Traffic("the outage", gateways);
+    const traffic = new Traffic(rig, "the outage", gateways);
     await rig.nats.kill();
     await untilUp(false, ...gateways);
     await learn("the outage");
@@ -75,7 +75,7 @@ describe("a nats-server that fails", options, () => {
   });
 
   test("started again: all know what was learned meanwhile", async () => {
-    const traffic = new Traffic("the return", gateways);
+    const traffic = new Traffic(rig, "the return", gateways);
     await rig.nats.start();
     await untilUp(true, ...gateways);
     await traffic.end();
@@ -88,7 +88,7 @@ describe("a nats-server that fails", options, () => {
   });
 
   test("started again with an empty store: the stream is made anew", async () => {
-    const traffic = new Traffic("the loss", gateways);
+    const traffic = new Traffic(rig, "the loss", gateways);
     await rig.nats.kill();
     rmSync(join(rig.nats.folder, "store"), { recursive: true });
     await untilUp(false, ...gateways);
@@ -102,7 +102,7 @@ describe("a nats-server that fails", options, () => {
   });
 
   test("frozen for seconds: all of it arrives, once", async () => {
-    const traffic = new Traffic("the silence", gateways);
+    const traffic = new Traffic(rig, "the silence", gateways);
     rig.nats.pause();
     await learn("the silence");
     await sleep(FROZEN_MS);

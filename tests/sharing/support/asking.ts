@@ -4,10 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Gateway } from "../../../lab/gateway.js";
 import { Random } from "../../../simulator/workloads/random.js";
 import { chat, prose, send, type Answer } from "../../e2e/support/rig.js";
-import { MODEL } from "./rig.js";
+import { MODEL, type Rig } from "./rig.js";
 
 /** About 2,000 tokens: a prefill of 120 ms, which is worth a way to the pod that has it. */
 const PROMPT_BYTES = 8_000;
+/** Far more than any takes; one that is sent to a pod that hangs would never end. */
+const ANSWER_MS_MAX = 20_000;
 const PATH = "/v1/chat/completions";
 /** Between two requests of a client. */
 const PAUSE_MS = 20;
@@ -21,7 +23,10 @@ export function prompts(title: string, count: number): string[] {
 
 export async function ask(gateway: Gateway, text: string, more: object = {}): Promise<Answer> {
   const body = chat(text, { model: MODEL, max_tokens: 1, ...more });
-  const answer = await send(gateway.url + PATH, body);
+  const late = sleep(ANSWER_MS_MAX, undefined, { ref: false }).then(() => {
+    throw new Error(`${gateway.name}: no answer in ${ANSWER_MS_MAX} ms`);
+  });
+  const answer = await Promise.race([send(gateway.url + PATH, body), late]);
   assert.equal(answer.status, 200, answer.body.toString());
   return answer;
 }
@@ -79,10 +84,13 @@ export class Traffic {
   private isOver = false;
   private readonly clients: Promise<void>[];
 
+  /** It ends with the rig at the latest, where the test fails before its `end`. */
   constructor(
+    rig: Rig,
     title: string,
     private readonly gateways: readonly Gateway[],
   ) {
+    rig.atStop(() => (this.isOver = true));
     const texts = prompts(`traffic of ${title}`, CLIENT_PROMPTS);
     this.clients = Array.from({ length: CLIENTS }, (_, i) => this.run(texts, Random.from(i)));
   }

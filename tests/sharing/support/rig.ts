@@ -37,6 +37,7 @@ export class Rig {
   private readonly gateways: Gateway[] = [];
   private readonly proxies: TcpProxy[] = [];
   private readonly dead = new Set<Gateway>();
+  private readonly ends: (() => void)[] = [];
 
   private constructor(
     private readonly folder: string,
@@ -100,8 +101,14 @@ export class Rig {
     await child.ended();
   }
 
+  /** What else has to end with it. */
+  atStop(end: () => void): void {
+    this.ends.push(end);
+  }
+
   /** Throws where a component ended by itself or a filter crashed; ends everything all the same. */
   async stop(): Promise<void> {
+    for (const end of this.ends) end();
     try {
       this.watch.check();
       for (const one of this.gateways) if (!this.dead.has(one)) await checkFilter(one.envoy);
