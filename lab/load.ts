@@ -1,4 +1,5 @@
 // Plays a workload against gateways: open loop, each latency counted from its planned time.
+import { setMaxListeners } from "node:events";
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Workload } from "../simulator/workloads/workload.js";
@@ -49,6 +50,8 @@ export function newProgress(startMs: number): LoadProgress {
 
 /** Resolves when every conversation has ended, with a result for each request sent. */
 export async function playLoad(options: LoadOptions): Promise<RequestResult[]> {
+  // One listener for each request that is under way, and no leak.
+  setMaxListeners(0, options.signal);
   const users = options.workload.conversations.map((_, index) => playConversation(options, index));
   return (await Promise.all(users)).flat();
 }

@@ -7,8 +7,10 @@ import type { Frame } from "../../lab/program.js";
 import { SimulatedPods } from "../../lab/simulated-pods.js";
 import { POD_COUNT, POOL } from "./service.js";
 
-/** The filter polls the sidecar every 50 ms; then every gateway knows what there is to know. */
+/** The filter polls the sidecar many times in it; then every gateway knows what there is to know. */
 const SETTLE_MS = 500;
+/** What manifests/components/sharing sets. */
+const POLL_INTERVAL_MS = 20;
 
 /** What all worlds of a run of the benchmark have in common. */
 export interface Ground {
@@ -27,7 +29,7 @@ export interface WorldOptions extends Ground {
   isSharing: boolean;
   /** Of the sidecars' `sharing`. */
   replaySeconds?: number;
-  /** Of the filters' configuration. */
+  /** Of the filters' configuration; 20 when absent. */
   pollIntervalMs?: number;
 }
 
@@ -60,11 +62,11 @@ export class World {
 
   /** One more gateway; returns when a load balancer would send it requests. */
   async addGateway(): Promise<Gateway> {
-    const { folder, watch, pollIntervalMs } = this.options;
+    const { folder, watch, pollIntervalMs = POLL_INTERVAL_MS } = this.options;
     const name = `gateway-${this.gateways.length}`;
     const gateway = await startGateway({
       ...{ name, folder, watch, pool: POOL, pods: this.pods.addresses, workers: 1 },
-      filter: { debugHeaders: true, ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }) },
+      filter: { debugHeaders: true, pollIntervalMs },
       sidecar: this.sidecarConfig(name),
     });
     this.gateways.push(gateway);
