@@ -5,7 +5,8 @@ import { integer, names, object } from "./values.js";
 
 const AGE_MAX_MS = 2000;
 const WORKERS_MAX = 62;
-const GATEWAYS_MAX = 64;
+/** Each has a VM of its own: 100 take some 8 GB. */
+const GATEWAYS_MAX = 128;
 const LAG_MAX_MS = 60_000;
 const RULES_DEFAULT = ["round-robin", "warmroute"];
 
