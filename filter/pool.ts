@@ -131,12 +131,12 @@ export class Pool implements CacheListener, RecordSink {
     if (nowMs - this.lastTickMs < <f64>periodMs / 2) return;
     this.lastTickMs = nowMs;
     this.showRates();
-    // What is new goes up with the report of this tick, and not with the one after.
-    this.neighbourhood.publishJournal();
     // The table first: a neighbour's records name epochs that it brings.
-    this.sync.tick(this, nowMs);
+    this.sync.look(this);
     this.forgettable = FORGOTTEN_NODES_MAX;
     this.neighbourhood.tick(nowMs);
+    // Last, so that what is new goes up with the report of this tick, and not with the one after.
+    this.sync.pollInTurn(this, nowMs);
     const isOld = nowMs - this.tableAtMs > <f64>this.config.metricsMaxAgeMs;
     for (let number: u32 = 0; number < this.endpoints.limit; number++) {
       const endpoint = this.endpoints.at(number);

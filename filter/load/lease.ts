@@ -21,6 +21,8 @@ export class Lease {
   nextBatch: u32;
   /** Grows with each table that is published. */
   tableNumber: u32;
+  /** The holder serves requests, so that most of what goes up is its own. */
+  isServing: bool;
 }
 
 export class SharedLease {

@@ -67,15 +67,23 @@ export class Sync {
     this.headers = requestHeaders(pool);
   }
 
-  /** Looks at the lease; takes a newer table; polls when it is our turn. */
-  tick(pool: Pool, nowMs: f64): void {
+  /**
+   * Looks at the lease, and takes a newer table. A VM that serves takes the lease over from one that
+   * does not, as the main thread's: what it has to tell would be read by that one a tick later.
+   */
+  look(pool: Pool): void {
     this.lease.read();
     const lease = this.lease.now;
     if (lease.tableNumber != this.seenTable) this.readTable(pool);
-    this.isHolder = lease.holder == this.incarnation;
+    const takesOver = pool.own.head.isServing && !lease.isServing;
+    this.isHolder = takesOver || lease.holder == this.incarnation;
+  }
+
+  /** Polls when it is our turn. */
+  pollInTurn(pool: Pool, nowMs: f64): void {
     if (nowMs < this.nextPollMs) return;
     if (this.call != 0 && nowMs < this.giveUpMs) return;
-    if (!this.isHolder && nowMs < lease.untilMs) return;
+    if (!this.isHolder && nowMs < this.lease.now.untilMs) return;
     this.poll(pool, nowMs);
   }
 
@@ -84,8 +92,8 @@ export class Sync {
    * what came from there.
    */
   passUp(at: usize, bytes: u32): void {
-    const records = this.records;
-    if (!this.isHolder || records == null) return;
+    if (!this.isHolder) return;
+    const records = this.recordsToSend();
     for (let record = at; record < at + bytes; record += load<u16>(record)) {
       if (!isPassedOn(record)) records.raw(record, load<u16>(record));
     }
@@ -120,10 +128,11 @@ export class Sync {
       lease.startedMs = nowMs;
     }
     lease.holder = this.incarnation;
+    lease.isServing = pool.own.head.isServing;
     lease.untilMs =
       nowMs + Math.max(LEASE_MS, 3 * <f64>config.pollIntervalMs) + <f64>config.syncTimeoutMs;
-    if (!this.lease.write()) return;
-    this.isHolder = true;
+    this.isHolder = this.lease.write();
+    if (!this.isHolder) return;
     const report = this.makeReport(pool, nowMs);
     const cluster = this.cluster;
     const headers = this.headers;
@@ -142,11 +151,7 @@ export class Sync {
       );
       this.report = report;
     }
-    let records = this.records;
-    if (records == null) {
-      records = new ByteWriter(REPORT_RECORD_BYTES_MAX);
-      this.records = records;
-    }
+    const records = this.recordsToSend();
     const lease = this.lease.now;
     this.toldBy = lease.sidecar;
     this.told = lease.nextBatch;
@@ -161,6 +166,16 @@ export class Sync {
     store<u32>(report.at, 0, 12);
     this.sentRecordBytes = records.size;
     return report;
+  }
+
+  /** Its memory is taken once, by the VMs that ever poll. */
+  private recordsToSend(): ByteWriter {
+    let records = this.records;
+    if (records == null) {
+      records = new ByteWriter(REPORT_RECORD_BYTES_MAX);
+      this.records = records;
+    }
+    return records;
   }
 
   private takeAnswer(pool: Pool, answer: usize, size: u32, nowMs: f64): bool {

@@ -71,14 +71,9 @@ export class Neighbourhood {
     }
   }
 
-  /** Writes what is new in the journal to shared data, and hands it to the sink. */
-  publishJournal(): void {
-    if (this.vm >= 0) this.journal.publish(this.vm);
-  }
-
   /** Looks at every VM's head and reads what the journals have; shows our own. */
   tick(nowMs: f64): void {
-    this.publishJournal();
+    if (this.vm >= 0) this.journal.publish(this.vm);
     for (let vm: u32 = 0; vm < VMS_MAX; vm++) {
       const key = this.keys.head(vm);
       // Numbers are taken from 0 up, so the first that was never taken ends the walk.

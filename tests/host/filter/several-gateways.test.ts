@@ -60,8 +60,9 @@ test("a flow of records delays no poll, and the cursor follows it", () => {
   pair.advance(200);
   for (const { reports, polledAtMs, inbox } of pair.sides) {
     assert.equal(reports.at(-1)!.json.records.next, inbox.length);
-    // Every 50 ms, on the next tick.
-    const gaps = polledAtMs.slice(1).map((atMs, i) => atMs - polledAtMs[i]!);
+    // Every 50 ms, on the next tick, from when a VM that serves has taken it over.
+    const times = polledAtMs.slice(3);
+    const gaps = times.slice(1).map((atMs, i) => atMs - times[i]!);
     assert.ok(Math.max(...gaps) <= 60, `${Math.max(...gaps)}`);
     assert.ok(Math.min(...gaps) >= 50, `${Math.min(...gaps)}`);
   }

@@ -36,6 +36,27 @@ test("it calls the cluster and the pool of its configuration", () => {
   assert.equal(gateway.send(prompt(1)).destinationHeader, "10.0.0.1:8000");
 });
 
+test("a VM that serves takes the asking over from one that does not, and loses no record", () => {
+  const gateway = new Gateway({ vms: 3 });
+  gateway.advance(200);
+  const [idle] = gateway.pollers();
+  const vm = idle === 1 ? 2 : 1;
+  const before = gateway.sidecar.polls.length;
+  gateway.send(prompt(1), {}, { vm });
+  gateway.advance(20);
+  const polls = gateway.sidecar.polls.slice(before);
+  assert.equal(polls.length, 1, "at its next tick");
+  assert.equal(polls[0]!.root.host, gateway.vms[vm]!.host);
+  assert.equal(decodeRecords(polls[0]!.report.records).length, 1);
+  const other = [0, 1, 2].find((one) => one !== idle && one !== vm)!;
+  gateway.send(prompt(2), {}, { vm: other });
+  gateway.advance(1000);
+  const later = gateway.sidecar.polls.slice(before);
+  assert.ok(later.every(({ root }) => root.host === polls[0]!.root.host), "and keeps it");
+  const records = Buffer.concat(later.map(({ report }) => report.records));
+  assert.equal(decodeRecords(records).length, 2);
+});
+
 test("when the VM that asks dies another takes over before the metrics are old", () => {
   const gateway = new Gateway({ vms: 3 });
   gateway.advance(1000);
