@@ -251,13 +251,7 @@ function choose(
   }
 }
 
-function isBetter(
-  query: PickQuery,
-  endpoints: Endpoints,
-  a: i32,
-  b: i32,
-  spreads: bool,
-): bool {
+function isBetter(query: PickQuery, endpoints: Endpoints, a: i32, b: i32, spreads: bool): bool {
   const matchedA = matchedTokens(query, endpoints.at(a), a);
   const matchedB = matchedTokens(query, endpoints.at(b), b);
   if (matchedA != matchedB) return matchedA > matchedB;

@@ -52,7 +52,10 @@ test("a VM that serves takes the asking over from one that does not, and loses n
   gateway.send(prompt(2), {}, { vm: other });
   gateway.advance(1000);
   const later = gateway.sidecar.polls.slice(before);
-  assert.ok(later.every(({ root }) => root.host === polls[0]!.root.host), "and keeps it");
+  assert.ok(
+    later.every(({ root }) => root.host === polls[0]!.root.host),
+    "and keeps it",
+  );
   const records = Buffer.concat(later.map(({ report }) => report.records));
   assert.equal(decodeRecords(records).length, 2);
 });
