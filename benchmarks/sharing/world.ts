@@ -7,7 +7,7 @@ import type { Frame } from "../../lab/program.js";
 import { SimulatedPods } from "../../lab/simulated-pods.js";
 import { POD_COUNT, POOL } from "./service.js";
 
-/** The filter polls the sidecar many times in it; then every gateway knows what there is to know. */
+/** The filter polls the sidecar many times in it; then every gateway knows all there is to know. */
 const SETTLE_MS = 500;
 /** What manifests/components/sharing sets. */
 const POLL_INTERVAL_MS = 20;

@@ -68,8 +68,8 @@ export class Sync {
   }
 
   /**
-   * Looks at the lease, and takes a newer table. A VM that serves takes the lease over from one that
-   * does not, as the main thread's: what it has to tell would be read by that one a tick later.
+   * Looks at the lease, and takes a newer table. A VM that serves takes the lease over from one
+   * that does not, as the main thread's: that one would read a tick later what there is to tell.
    */
   look(pool: Pool): void {
     this.lease.read();
