@@ -8,21 +8,7 @@ MODULE=github.com/nats-io/nats-server/v2
 VERSION=v2.15.2
 PACKAGE=nats-server
 
-CACHE=${WARMROUTE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/warmroute}
-BIN=$CACHE/bin
-
-say() { echo "install-nats: $*" >&2; }
-
-fail() {
-  say "$*"
-  exit 1
-}
-
-# cannot REASON: the suite is skipped with this reason.
-cannot() {
-  say "$*"
-  exit 3
-}
+. "$(dirname "${BASH_SOURCE[0]}")/debian-package.sh"
 
 # found SERVER: prints it and ends.
 found() {
@@ -31,12 +17,6 @@ found() {
   [ "$version" = "$VERSION" ] || say "nats-server ${version:-of no version} ($1)"
   printf 'export NATS_SERVER_BIN=%q\n' "$1"
   exit 0
-}
-
-# keep FILE PATH: renamed into place, so that nobody runs half a file.
-keep() {
-  cp "$1" "$BIN/.nats-server.$$"
-  mv "$BIN/.nats-server.$$" "$2"
 }
 
 # Leaves why it could not in $reason.
@@ -53,30 +33,15 @@ build() {
     say "$reason"
     return 1
   fi
-  keep "$folder/nats-server" "$BIN/nats-server-$VERSION"
+  keep "$folder/nats-server" "nats-server-$VERSION"
 }
 
 unpack() {
-  local folder=$1 version package tool
-  for tool in apt-get apt-cache dpkg; do
-    command -v "$tool" >/dev/null || cannot "$reason, and no $tool: set NATS_SERVER_BIN"
-  done
-  version_of_apt() { apt-cache policy "$PACKAGE" 2>/dev/null | sed -n 's/^ *Candidate: //p'; }
-  version=$(version_of_apt)
-  if [ -z "$version" ] || [ "$version" = "(none)" ]; then
-    # A fresh image has no lists; only root may get them.
-    apt-get update >&2 || true
-    version=$(version_of_apt)
-  fi
-  [ -n "$version" ] && [ "$version" != "(none)" ] ||
-    cannot "$reason, and apt knows no package $PACKAGE: set NATS_SERVER_BIN"
+  local folder=$1 version
+  version=$(debian_version "$PACKAGE" "$reason" NATS_SERVER_BIN)
   say "unpacking Debian's $PACKAGE $version into $BIN"
-  # apt-get leaves the package in the folder that it is called in.
-  (cd "$folder" && apt-get download "$PACKAGE=$version" >download.log 2>&1) ||
-    cannot "apt-get could not download $PACKAGE $version: $(tail -n 1 "$folder/download.log")"
-  package=$(find "$folder" -maxdepth 1 -name '*.deb')
-  dpkg -x "$package" "$folder/root" || fail "$package cannot be unpacked"
-  keep "$(find "$folder/root" -type f -name nats-server | head -n 1)" "$BIN/nats-server-debian"
+  debian_unpack "$PACKAGE" "$version" "$folder"
+  keep "$(find "$folder/root" -type f -name nats-server | head -n 1)" nats-server-debian
 }
 
 if [ -n "${NATS_SERVER_BIN:-}" ]; then
@@ -87,7 +52,6 @@ fi
 if command -v nats-server >/dev/null; then found "$(command -v nats-server)"; fi
 [ ! -x "$BIN/nats-server-$VERSION" ] || found "$BIN/nats-server-$VERSION"
 
-mkdir -p "$BIN"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 reason=

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TcpProxy } from "../../lab/tcp-proxy.js";
 import {
   configOf,
   eventually,
@@ -15,7 +14,9 @@ import {
   problemOf,
   startCluster,
   startGateway,
+  startProxy,
   startServer,
+  urlOf,
 } from "./support/nats.js";
 
 /** What a frozen server takes to be noticed, and the reader's silence, with time to spare. */
@@ -97,10 +98,9 @@ describe("failures of NATS", { ...options, concurrency: 6 }, () => {
 
   test("a partition: each goes on alone, afterwards both know all", async (t) => {
     const server = await startServer(t);
-    const proxy = await TcpProxy.start(server.port);
-    t.after(() => proxy.stop());
+    const proxy = await startProxy(t, server);
     const a = await startGateway(t, configOf(server.url));
-    const b = await startGateway(t, configOf(`nats://127.0.0.1:${proxy.port}`));
+    const b = await startGateway(t, configOf(urlOf(proxy)));
     await Promise.all([a.ready(), b.ready()]);
     a.pool.say(...numbered(1, 5));
     await heard(b, numbered(1, 5));
@@ -119,10 +119,9 @@ describe("failures of NATS", { ...options, concurrency: 6 }, () => {
 
   test("connections that are cut again and again", async (t) => {
     const server = await startServer(t);
-    const proxy = await TcpProxy.start(server.port);
-    t.after(() => proxy.stop());
-    const a = await startGateway(t, configOf(`nats://127.0.0.1:${proxy.port}`));
-    const b = await startGateway(t, configOf(`nats://127.0.0.1:${proxy.port}`));
+    const proxy = await startProxy(t, server);
+    const a = await startGateway(t, configOf(urlOf(proxy)));
+    const b = await startGateway(t, configOf(urlOf(proxy)));
     await Promise.all([a.ready(), b.ready()]);
     for (let cut = 0; cut < 4; cut++) {
       const { length } = a.pool.records;
@@ -137,9 +136,8 @@ describe("failures of NATS", { ...options, concurrency: 6 }, () => {
 
   test("a server that confirms late is sent a message again, and keeps it once", async (t) => {
     const server = await startServer(t);
-    const proxy = await TcpProxy.start(server.port);
-    t.after(() => proxy.stop());
-    const a = await startGateway(t, configOf(`nats://127.0.0.1:${proxy.port}`));
+    const proxy = await startProxy(t, server);
+    const a = await startGateway(t, configOf(urlOf(proxy)));
     const b = await startGateway(t, configOf(server.url));
     await Promise.all([a.ready(), b.ready()]);
     // There and back longer than a message waits for its answer, shorter than a ping may take.
@@ -178,10 +176,9 @@ describe("failures of NATS", { ...options, concurrency: 6 }, () => {
 
   test("a stream that another has replaced meanwhile, and that is further", async (t) => {
     const server = await startServer(t);
-    const proxy = await TcpProxy.start(server.port);
-    t.after(() => proxy.stop());
+    const proxy = await startProxy(t, server);
     const a = await startGateway(t, configOf(server.url));
-    const b = await startGateway(t, configOf(`nats://127.0.0.1:${proxy.port}`));
+    const b = await startGateway(t, configOf(urlOf(proxy)));
     await Promise.all([a.ready(), b.ready()]);
     a.pool.say(...numbered(1, 5));
     await heard(b, numbered(1, 5));

@@ -1,6 +1,7 @@
 // The message that one sidecar has for the others: what a gateway told of itself, with pods named
 // by address, for numbers are each sidecar's own (docs/sharing.md, "Messages").
 import { createHash } from "node:crypto";
+import { ENDPOINTS_MAX } from "../pools/endpoint-numbers.js";
 import type { SharedLoad } from "../sync/table.js";
 
 const MAGIC = 0x31475257; // "WRG1", little-endian.
@@ -9,8 +10,6 @@ const HEADER_BYTES = 60;
 const ENDPOINT_BYTES = 25;
 const FLAG_WHOLE = 1;
 const U32_MAX = 0xffff_ffff;
-/** As many as a pool has. */
-const ENDPOINTS_MAX = 1_024;
 const NAME_BYTES_MAX = 255;
 
 /** One pod as the sender knows it. */

@@ -7,6 +7,7 @@ import { pino } from "pino";
 import { findNats, type NatsOptions, NatsServer } from "../../../lab/nats.js";
 import { freePorts } from "../../../lab/ports.js";
 import { until } from "../../../lab/processes.js";
+import { TcpProxy } from "../../../lab/tcp-proxy.js";
 import { sharing, type SharingConfig } from "../../../sidecar-metrics/src/config/sharing.js";
 import type { Carrier } from "../../../sidecar-metrics/src/sharing/carrier.js";
 import { startNats } from "../../../sidecar-metrics/src/sharing/nats/nats.js";
@@ -36,6 +37,17 @@ export async function startServer(t: TestContext, with_: ServerOptions = {}): Pr
   const server = await prepareServer(t, with_);
   await server.start();
   return server;
+}
+
+/** What can stand between a server and who uses it; it ends with the test. */
+export async function startProxy(t: TestContext, server: NatsServer): Promise<TcpProxy> {
+  const proxy = await TcpProxy.start(server.port);
+  t.after(() => proxy.stop());
+  return proxy;
+}
+
+export function urlOf({ port }: { port: number }): string {
+  return `nats://127.0.0.1:${port}`;
 }
 
 /** Three servers that know each other, started; a stream may have replicas on them. */
