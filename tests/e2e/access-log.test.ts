@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { projectPath } from "../../scripts/config/project.js";
+import { until } from "../../lab/processes.js";
 import { profile } from "../../simulator/engine/profiles.js";
 import { startPod } from "../../simulator/pods/pod.js";
 import type { TraceLine } from "../../simulator/traces/trace-line.js";
@@ -105,7 +106,10 @@ describe("a trace from the access log", () => {
       await sleep(PAUSE_MS);
     }
     await send(url + CHAT, JSON.stringify({ model: "no such model", messages: [] }));
-    // Envoy writes what it has logged when it ends, or after 10 s.
+    await until("Envoy has written a line for each request", () => {
+      const posts = readFileSync(log, "utf8").match(/"method":"POST"/g) ?? [];
+      return posts.length === BODIES.length + 1;
+    });
     await rig.stop();
     for (const pod of pods) await pod.close();
     writeFileSync(log, `${readFileSync(log, "utf8")}this line is cut {"start_\n`);
