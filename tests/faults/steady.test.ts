@@ -24,7 +24,7 @@ describe("steady load", () => {
     await sleep(SECONDS * 1000);
     const tally = await load.stop();
     assert.ok(tally.sent >= 200 * SECONDS * 0.95, `${tally.sent} sent`);
-    assert.equal(tally.failed + tally.cut, 0, tally.toString());
+    assert.equal(tally.failed + tally.cut, 0, tally.summary);
     assert.equal(tally.byPod.size, stack.pods.length);
     assert.ok(tally.where((one) => one.isStream).sent >= tally.sent * 0.29);
     const log = await stack.logged(tally.sent);
@@ -33,7 +33,7 @@ describe("steady load", () => {
     promise(
       "none",
       "every request is answered",
-      `${tally}; ${tally.perSecond.toFixed(0)}/s, mean TTFT ${tally.meanTtftMs.toFixed(0)} ms`,
+      `${tally.summary}; ${tally.perSecond.toFixed(0)}/s, mean TTFT ${tally.meanTtftMs.toFixed(0)} ms`,
     );
   });
 });

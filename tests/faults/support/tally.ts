@@ -85,7 +85,8 @@ export class Tally {
     return (this.byPod.get(pod) ?? 0) / Math.max(1, this.sent);
   }
 
-  toString(): string {
+  /** In words, for a row of the table. */
+  get summary(): string {
     const { sent, failed, cut, slow } = this;
     return `${sent} sent, ${failed} failed, ${cut} cut off, ${slow} slow`;
   }
