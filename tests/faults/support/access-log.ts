@@ -54,6 +54,29 @@ export async function readAccessLog(
   return log;
 }
 
+/** Those whose first choice was that pod, from a time since 1970 on, in the order of their start. */
+export function firstChoices(
+  log: ReadonlyMap<number, LoggedRequest>,
+  pod: { address: string },
+  fromMs: number,
+  toMs = Infinity,
+): LoggedRequest[] {
+  return [...log.values()]
+    .filter((one) => one.first === pod.address && one.startMs >= fromMs && one.startMs < toMs)
+    .sort((a, b) => a.startMs - b.startMs);
+}
+
+/** The share, 0 to 1, of the requests of a window whose first choice was that pod. */
+export function firstShare(
+  log: ReadonlyMap<number, LoggedRequest>,
+  pod: { address: string },
+  fromMs: number,
+  toMs: number,
+): number {
+  const all = [...log.values()].filter((one) => one.startMs >= fromMs && one.startMs < toMs);
+  return firstChoices(log, pod, fromMs, toMs).length / Math.max(1, all.length);
+}
+
 function parse(text: string): Map<number, LoggedRequest> {
   const log = new Map<number, LoggedRequest>();
   // What follows the last end of a line is not written whole yet.

@@ -35,6 +35,8 @@ const READY_TIMEOUT_MS = 15_000;
 
 export interface StackOptions {
   pods?: number;
+  /** All are listed as leaving, so that none may be picked. */
+  isDraining?: boolean;
   /** Further arguments of each pod's command line. */
   podArgs?: string[];
   /** Keys of the filter's configuration besides `pool`. */
@@ -48,6 +50,8 @@ export interface StackOptions {
   polled?: string;
   listener?: Partial<ListenerOptions>;
   workers?: number;
+  /** The reason of a request without a prompt, once a table is in force. */
+  readyReason?: string;
 }
 
 export interface Stack {
@@ -80,7 +84,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const stops: (() => Promise<void>)[] = [];
   try {
     const stack = await startParts(options, folder, stops);
-    await untilRouted(stack.url);
+    await untilRouted(stack.url, options.readyReason ?? "no-prompt");
     return stack;
   } catch (error) {
     await stopAll(stops, folder);
@@ -101,10 +105,13 @@ async function startParts(
   }
   const addresses = pods.map((pod) => pod.address);
   const [port, adminPort, sidecarPort] = (await freePorts(3)) as [number, number, number];
+  const listed = addresses.map((address) => {
+    return options.isDraining === true ? { address, draining: true } : address;
+  });
   const runSidecar = (): Promise<Sidecar> =>
     startSidecar({
       port: sidecarPort,
-      pools: [{ name: POOL, pods: addresses, ...options.sidecarPool }],
+      pools: [{ name: POOL, pods: listed, ...options.sidecarPool }],
       ...(options.sidecar === undefined ? {} : { config: options.sidecar }),
       folder: join(folder, "sidecar"),
     });
@@ -175,7 +182,7 @@ async function stopAll(stops: (() => Promise<void>)[], folder: string): Promise<
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function untilRouted(url: string): Promise<void> {
+async function untilRouted(url: string, reason: string): Promise<void> {
   let inARow = 0;
   await until(
     `the table is in force at ${url}`,
@@ -184,7 +191,7 @@ async function untilRouted(url: string): Promise<void> {
       const response = await fetch(`${url}/health`, { headers: { connection: "close" } });
       await response.arrayBuffer();
       const decision = response.headers.get("x-warmroute-decision") ?? "";
-      inARow = decision.includes("reason=no-prompt") ? inARow + 1 : 0;
+      inARow = decision.includes(`reason=${reason};`) ? inARow + 1 : 0;
       return inARow >= ROUTED_IN_A_ROW;
     },
     READY_TIMEOUT_MS,
