@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { firstChoices } from "./support/access-log.js";
+import { until } from "../../lab/processes.js";
+import { firstChoices, secondChoices } from "./support/access-log.js";
 import type { PodProcess } from "./support/pod-process.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
@@ -25,36 +26,53 @@ describe("a pod is killed", () => {
   });
   after(() => stack.stop());
 
-  /**
-   * vLLM sends the headers of a stream before it prefills the prompt. Envoy passes them on, and
-   * from then on cannot try another pod, so such a stream counts as flowing through the pod.
-   */
-  test("only its streams are cut off, the others are served, it is excluded in 1 s", async () => {
-    const load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
-    await sleep(WARM_MS);
-    const pod = stack.pods[0] as PodProcess;
-    const killedMs = unixMs();
-    await pod.kill();
-    await sleep(DEAD_MS);
-    const tally = await load.stop();
-    const log = await stack.logged(tally.sent);
+  test("while the sidecar sees it, too", async () => {
+    await killUnderLoad(stack, stack.pods[0] as PodProcess, "pod killed (connections reset)");
+  });
 
-    const cut = tally.where((one) => one.outcome === "cut");
-    const foreign = cut.where((one) => !(one.isStream && one.pod === pod.name));
-    const late = firstChoices(log, pod, killedMs + EXCLUDED_MS);
-    const retried = firstChoices(log, pod, killedMs).filter((one) => one.tries > 1);
-    const last = firstChoices(log, pod, killedMs, killedMs + EXCLUDED_MS).at(-1);
-    const withoutByte = cut.where((one) => one.firstByteMs === null).sent;
-    promise(
-      "pod killed (connections reset)",
-      "only streams already flowing through it fail; every request without a first byte is " +
-        "served by another pod; excluded within 1 s",
-      `${tally.summary}; of the ${cut.sent} cut off ${withoutByte} had got headers only; ` +
-        `${retried.length} served by another pod on retry; last sent there ` +
-        `${((last?.startMs ?? killedMs) - killedMs).toFixed(0)} ms after, then ${late.length} probes`,
-    );
-    assert.equal(tally.failed, 0, tally.where((one) => one.outcome === "failed").results[0]?.error);
-    assert.equal(foreign.sent, 0, JSON.stringify(foreign.results[0]));
-    assert.ok(late.length <= PROBES_MAX, `${late.length} sent there after ${EXCLUDED_MS} ms`);
+  test("while there is no sidecar: the filter alone sees it", async () => {
+    stack.clearLog();
+    await (stack.pods[0] as PodProcess).restart();
+    await until("nothing is ejected", async () => (await stack.metric("ejected")) === 0);
+    stack.sidecar.child.signal("SIGKILL");
+    await stack.sidecar.child.ended();
+    await killUnderLoad(stack, stack.pods[1] as PodProcess, "pod killed while the sidecar is dead");
   });
 });
+
+/**
+ * vLLM sends the headers of a stream before it prefills the prompt. Envoy passes them on, and from
+ * then on cannot try another pod, so such a stream counts as flowing through the pod.
+ */
+async function killUnderLoad(stack: Stack, pod: PodProcess, fault: string): Promise<void> {
+  const load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
+  await sleep(WARM_MS);
+  const killedMs = unixMs();
+  await pod.kill();
+  await sleep(DEAD_MS);
+  const tally = await load.stop();
+  const log = await stack.logged(tally.sent);
+
+  const cut = tally.where((one) => one.outcome === "cut");
+  const foreign = cut.where((one) => !(one.isStream && one.pod === pod.name));
+  const withoutByte = cut.where((one) => one.firstByteMs === null).sent;
+  const early = firstChoices(log, pod, killedMs, killedMs + EXCLUDED_MS);
+  const late = firstChoices(log, pod, killedMs + EXCLUDED_MS);
+  const retried = [...early, ...late].filter((one) => one.tries > 1);
+  const second = secondChoices(log, pod, killedMs + EXCLUDED_MS);
+  const lastMs = (early.at(-1)?.startMs ?? killedMs) - killedMs;
+  promise(
+    fault,
+    "only streams already flowing through it fail; every request without a first byte is " +
+      "served by another pod; excluded within 1 s",
+    `${tally.summary}; of the ${cut.sent} cut off ${withoutByte} had got headers only; ` +
+      `${retried.length} sent there later, served by another pod; the last of them ` +
+      `${lastMs.toFixed(0)} ms after, then ${late.length} as probes and ` +
+      `${second.length} as second choice`,
+  );
+  const failure = tally.where((one) => one.outcome === "failed").results[0];
+  assert.equal(tally.failed, 0, JSON.stringify(failure));
+  assert.equal(foreign.sent, 0, JSON.stringify(foreign.results[0]));
+  assert.ok(late.length <= PROBES_MAX, `${late.length} sent there after ${EXCLUDED_MS} ms`);
+  assert.equal(second.length, 0, "an excluded pod is no second choice either");
+}

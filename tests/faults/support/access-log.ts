@@ -66,6 +66,18 @@ export function firstChoices(
     .sort((a, b) => a.startMs - b.startMs);
 }
 
+/** Those that would have tried that pod after the first one had failed. */
+export function secondChoices(
+  log: ReadonlyMap<number, LoggedRequest>,
+  pod: { address: string },
+  fromMs: number,
+  toMs = Infinity,
+): LoggedRequest[] {
+  return [...log.values()].filter(
+    (one) => one.second === pod.address && one.startMs >= fromMs && one.startMs < toMs,
+  );
+}
+
 /** The share, 0 to 1, of the requests of a window whose first choice was that pod. */
 export function firstShare(
   log: ReadonlyMap<number, LoggedRequest>,
