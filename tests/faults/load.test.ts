@@ -1,4 +1,4 @@
-// The steady load tells apart what fails, is cut off, is slow and is well, by a server that does each.
+// The steady load tells apart what fails, is cut off, is slow and is well: a server does each.
 import assert from "node:assert/strict";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

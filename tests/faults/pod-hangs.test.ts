@@ -111,7 +111,8 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   promise(
     fault,
     "its share falls as first bytes come overdue; no request is sent to a hung pod after 5 s",
-    `${tally.summary}; its share ${percent(before)} before, ${percent(first)} in the first 1.5 s, ` +
+    `${tally.summary}; its share ${percent(before)} before, ` +
+      `${percent(first)} in the first 1.5 s, ` +
       `${percent(later)} from 2.5 to 5 s; ${sent.length} sent there, the last after ` +
       `${(lastMs / 1000).toFixed(1)} s; ` +
       `back ${back === undefined ? "never" : `${(back.startMs - resumedMs).toFixed(0)} ms`} ` +

@@ -67,8 +67,8 @@ async function killUnderLoad(stack: Stack, pod: PodProcess, fault: string): Prom
       "served by another pod; excluded within 1 s",
     `${tally.summary}; of the ${cut.sent} cut off ${withoutByte} had got headers only; ` +
       `${retried.length} sent there later, served by another pod; the last of them ` +
-      `${lastMs.toFixed(0)} ms after, then ${late.length} as probes and ` +
-      `${second.length} as second choice`,
+      `${lastMs.toFixed(0)} ms after; ${late.length} after 1 s (probes), ` +
+      `${second.length} with it as second choice`,
   );
   const failure = tally.where((one) => one.outcome === "failed").results[0];
   assert.equal(tally.failed, 0, JSON.stringify(failure));

@@ -54,7 +54,7 @@ export async function readAccessLog(
   return log;
 }
 
-/** Those whose first choice was that pod, from a time since 1970 on, in the order of their start. */
+/** Those whose first choice was that pod, within times since 1970, in the order of their start. */
 export function firstChoices(
   log: ReadonlyMap<number, LoggedRequest>,
   pod: { address: string },
