@@ -8,9 +8,9 @@ import { shortChats } from "./support/prompts.js";
 import { startStack, type Stack } from "./support/stack.js";
 import { startSteadyLoad, unixMs, type SteadyLoad } from "./support/steady-load.js";
 
-/** 900 tokens that are shared, 45 ms of prefill where they are not cached. */
-const PROMPTS = { prefixes: 24, sharedBytes: 3600, ownBytes: 100, coldEvery: 0, name: "restart" };
-const POD_ARGS = ["--prefill-us-per-token", "50"];
+/** 400 tokens that are shared, 40 ms of prefill where they are not cached. */
+const PROMPTS = { prefixes: 24, sharedBytes: 1600, ownBytes: 60, coldEvery: 0, name: "restart" };
+const POD_ARGS = ["--prefill-us-per-token", "100"];
 const WARM_MS = 3000;
 const RECOVERED_MS = 10_000;
 const WINDOW_MS = 1000;
