@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "../../simulator/pods/pod-options.js";
 import { until } from "../../lab/processes.js";
-import { firstChoices, type LoggedRequest } from "./support/access-log.js";
+import { firstChoices, secondChoices, type LoggedRequest } from "./support/access-log.js";
 import type { PodProcess } from "./support/pod-process.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
@@ -19,6 +19,8 @@ const BACK_MS = 6000;
 const SEEN_MAX = 10;
 /** A probe comes no sooner after the one before than the backoff says, less clocks and ticks. */
 const BACKOFFS_MS = [900, 1900, 3900];
+/** What was decided before the last failure came back, on either worker. */
+const TOLD_MS = 100;
 const MARKER = "PRISTINE-POISON";
 const POISON_MS = 3000;
 const POISON_PER_SECOND = 20;
@@ -53,6 +55,7 @@ describe("errors", () => {
     const seen = [...log.values()].filter((one) => one.status === 500);
     const excludedMs = lastOfBurst(seen);
     const probes = firstChoices(log, pod, excludedMs + 1, healedMs);
+    const second = secondChoices(log, pod, excludedMs + TOLD_MS, healedMs).length;
     const burst = seen.length - probes.length;
     const gaps = probes.map(
       (one, n) => one.startMs - (n === 0 ? excludedMs : (probes[n - 1] as LoggedRequest).startMs),
@@ -62,13 +65,15 @@ describe("errors", () => {
       "at most 10 requests see it before it is excluded; probes of one request at a time, with " +
         "backoff, let it back",
       `${tally.summary}; ${burst} saw it before it was excluded, ` +
-        `${(excludedMs - brokenMs).toFixed(0)} ms after it broke; ${probes.length} probes, after ` +
+        `${(excludedMs - brokenMs).toFixed(0)} ms after it broke; named ${second} times as second choice then; ` +
+        `${probes.length} probes, after ` +
         `${gaps.map((ms) => (ms / 1000).toFixed(1)).join(" s and ")} s; ` +
         `back ${(backMs / 1000).toFixed(1)} s after it was well`,
     );
     assert.ok(burst >= 1 && burst <= SEEN_MAX, `${burst} requests saw it`);
     assert.equal(tally.failed, seen.length, "what fails is what the pod failed");
     assert.equal(tally.cut, 0);
+    assert.equal(second, 0, "an excluded pod is no second choice either");
     assert.ok(probes.length >= 1, "it is probed");
     gaps.forEach((ms, n) => assert.ok(ms >= (BACKOFFS_MS[n] ?? 0), `probe ${n} after ${ms} ms`));
     assert.ok(backMs < BACK_MS, `back after ${backMs} ms`);

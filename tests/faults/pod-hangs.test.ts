@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../../lab/processes.js";
-import { firstChoices, firstShare } from "./support/access-log.js";
+import { firstChoices, firstShare, secondChoices } from "./support/access-log.js";
 import type { PodProcess } from "./support/pod-process.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats, type PromptOptions } from "./support/prompts.js";
@@ -95,6 +95,7 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   const hungMs = unixMs();
   await how.begin(pod);
   await sleep(HANGING_MS);
+  const ejected = await stack.metric("ejected");
   const resumedMs = unixMs();
   await how.end(pod);
   await sleep(BACK_MS);
@@ -107,6 +108,7 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   const sent = firstChoices(log, pod, hungMs, resumedMs);
   const after5s = sent.filter((one) => one.startMs >= hungMs + EXCLUDED_MS);
   const lastMs = (sent.at(-1)?.startMs ?? hungMs) - hungMs;
+  const second = secondChoices(log, pod, hungMs + EXCLUDED_MS, resumedMs).length;
   const back = firstChoices(log, pod, resumedMs)[0];
   promise(
     fault,
@@ -114,7 +116,7 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
     `${tally.summary}; its share ${percent(before)} before, ` +
       `${percent(first)} in the first 1.5 s, ` +
       `${percent(later)} from 2.5 to 5 s; ${sent.length} sent there, the last after ` +
-      `${(lastMs / 1000).toFixed(1)} s; ` +
+      `${(lastMs / 1000).toFixed(1)} s; ${after5s.length + second} named it after 5 s; ` +
       `back ${back === undefined ? "never" : `${(back.startMs - resumedMs).toFixed(0)} ms`} ` +
       "after it went on",
   );
@@ -122,6 +124,8 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   assert.ok(before >= (how.shareMin ?? 0), `${percent(before)} before`);
   assert.ok(later < before / 2, `${percent(before)} before, ${percent(later)} later`);
   assert.equal(after5s.length, 0, `${after5s.length} sent there after ${EXCLUDED_MS} ms`);
+  assert.equal(second, 0, "a hung pod is no second choice either");
+  assert.equal(ejected, 1, "it is ejected");
   assert.ok(back !== undefined, "it is picked again");
 }
 
