@@ -10,7 +10,7 @@ import { shortChats } from "./support/prompts.js";
 import { RETRIES, RETRY_STATUSES, startStack, type Stack } from "./support/stack.js";
 import { startSteadyLoad } from "./support/steady-load.js";
 
-const SECONDS = 3;
+const SECONDS = 2;
 
 describe("steady load", () => {
   let stack: Stack;
