@@ -67,7 +67,8 @@ describe("errors", () => {
       "at most 10 requests see it before it is excluded; probes of one request at a time, with " +
         "backoff, let it back",
       `${tally.summary}; ${burst} saw it before it was excluded, ` +
-        `${(excludedMs - brokenMs).toFixed(0)} ms after it broke; named ${second} times as second choice then; ` +
+        `${(excludedMs - brokenMs).toFixed(0)} ms after it broke; ` +
+        `named ${second} times as second choice then; ` +
         `${probes.length} probes, after ` +
         `${gaps.map((ms) => (ms / 1000).toFixed(1)).join(" s and ")} s; ` +
         `back ${(backMs / 1000).toFixed(1)} s after it was well`,

