@@ -95,7 +95,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
       ? { baseId: Number(readFileSync(baseIdPath, "utf8")), epoch: 0 }
       : { baseId: parent.baseId, epoch: parent.epoch + 1 };
   const ownsFolder = options.folder === undefined;
-  return new Envoy(child, adminUrl, folder, ldsPath, ownsFolder, restartId);
+  return new Envoy(child, adminUrl, folder, ldsPath, ownsFolder, restartId, options);
 }
 
 /** A running Envoy and its admin interface. */
@@ -109,6 +109,8 @@ export class Envoy {
     private readonly ldsPath: string,
     private readonly ownsFolder: boolean,
     readonly restartId: RestartId,
+    /** What it was started with: another that takes over differs in a few of them. */
+    readonly options: EnvoyOptions,
   ) {}
 
   get pid(): number {
