@@ -1,0 +1,41 @@
+// The prompts of a steady load: a few that many begin with, each with an end of its own.
+
+const MODEL = "demo";
+/** Shared beginnings: each pod comes to hold some of them. */
+const PREFIXES = 24;
+
+export interface PromptOptions {
+  /** How many beginnings there are; 1: everybody hits the same cache. */
+  prefixes?: number;
+  /** Bytes that are shared, and bytes of the request's own. */
+  sharedBytes?: number;
+  ownBytes?: number;
+  /** Shortest and longest answer in tokens. */
+  outputTokens?: [number, number];
+  /** Tells one load's prompts from another's. */
+  name?: string;
+}
+
+/** The body of request `id`; the same for the same number. */
+export function shortChats(options: PromptOptions = {}): (id: number) => object {
+  const { prefixes = PREFIXES, sharedBytes = 800, ownBytes = 200, name = "load" } = options;
+  const [shortest, longest] = options.outputTokens ?? [4, 8];
+  const shared = Array.from({ length: prefixes }, (_, n) => prose(`${name} ${n}`, sharedBytes));
+  return (id) => ({
+    model: MODEL,
+    messages: [
+      // A whole number times a prime, so that equal beginnings do not come one after the other.
+      { role: "system", content: shared[(id * 7) % prefixes] },
+      { role: "user", content: prose(`${name} request ${id}`, ownBytes) },
+    ],
+    max_tokens: shortest + (id % (longest - shortest + 1)),
+    ignore_eos: true,
+  });
+}
+
+/** Text of that many bytes that begins with what tells it from others. */
+export function prose(name: string, bytes: number): string {
+  let text = "";
+  for (let i = 0; text.length < bytes; i++) text += `${name}, sentence ${i} of it. `;
+  return text.slice(0, bytes);
+}
