@@ -21,7 +21,8 @@ export const FAULTS = {
   "random bytes": (answer: Buffer): Buffer => randomBytes(answer.length),
   "cut short": (answer: Buffer): Buffer => answer.subarray(0, answer.length - 20),
   "wrong lengths": (answer: Buffer): Buffer => edit(answer, (copy) => addTo(copy, 4, 4)),
-  "wrong row count": (answer: Buffer): Buffer => editTable(answer, (table) => addTo(table, 16, 1)),
+  "200 rows too many": (answer: Buffer): Buffer =>
+    editTable(answer, (table) => addTo(table, 16, 200)),
   "wrong checksum": (answer: Buffer): Buffer => edit(answer, (copy) => addTo(copy, 28, 1)),
   "another version": (answer: Buffer): Buffer =>
     editTable(answer, (table) => table.writeUInt16LE(2, 4)),

@@ -46,6 +46,8 @@ export interface StackOptions {
   sidecarPool?: Record<string, unknown>;
   /** What the filter polls, `ip:port`, where it is not the sidecar itself. */
   polled?: string;
+  /** Told of the sidecar before Envoy starts, for what stands between them. */
+  onSidecar?: (sidecarPort: number) => Promise<void>;
   listener?: Partial<ListenerOptions>;
   workers?: number;
 }
@@ -111,6 +113,7 @@ async function startParts(
   const logPath = join(folder, "access.log");
   const listener = listenerOf(options, port, logPath);
   const sidecar = await runSidecar();
+  await options.onSidecar?.(sidecarPort);
   const stack = {
     pods,
     sidecar,
