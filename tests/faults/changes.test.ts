@@ -1,0 +1,135 @@
+// The filter's configuration, its version, Envoy's process and its workers change under load.
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startEnvoy } from "../../lab/envoy.js";
+import type { Listener } from "../../lab/envoy-config.js";
+import { freePort } from "../../lab/ports.js";
+import {
+  inWords,
+  msUntilIdle,
+  reasonsDuring,
+  reasonsOf,
+  shareOf,
+  since,
+  sumOf,
+} from "./support/observe.js";
+import { promise } from "./support/promise-table.js";
+import { shortChats } from "./support/prompts.js";
+import { FILTER_WASM, startStack, WORKERS, type Stack } from "./support/stack.js";
+import { startSteadyLoad, type SteadyLoad } from "./support/steady-load.js";
+import type { Tally } from "./support/tally.js";
+
+const WARM_MS = 1_500;
+/** The old listener, or the old process, is gone by then: it drains for 1 s and ends after 2 s. */
+const AFTER_MS = 2_500;
+const IDLE_MS_MAX = 4_000;
+/** Of the decisions right after the change. */
+const PREFIX_SHARE_MIN = 0.9;
+
+describe("under load", () => {
+  let stack: Stack;
+  let load: SteadyLoad;
+
+  before(async () => {
+    stack = await startStack();
+  });
+  afterEach(async () => void (await load.stop(0)));
+  after(async () => stack.stop());
+
+  /** Loads, changes, and tells what became of it; `reasons` are those right after the change. */
+  const change = async (make: () => Promise<unknown>): Promise<Changed> => {
+    await msUntilIdle(stack.envoy);
+    const before = await reasonsOf(stack.envoy);
+    load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
+    await sleep(WARM_MS);
+    await make();
+    const reasons = await reasonsDuring(stack.envoy, () => sleep(1_000));
+    await sleep(AFTER_MS - 1_000);
+    const tally = await load.stop();
+    const idleMs = await msUntilIdle(stack.envoy);
+    const decided = sumOf(since(before, await reasonsOf(stack.envoy)));
+    return { tally, reasons, idleMs, decided };
+  };
+  const hotRestart = async (workers: number): Promise<void> => {
+    const { envoy } = stack;
+    const admin = { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } };
+    admin.address.socket_address.port_value = await freePort();
+    stack.envoy = await startEnvoy({
+      ...envoy.options,
+      bootstrap: { ...envoy.options.bootstrap, admin },
+      listeners: [stack.listener()],
+      concurrency: workers,
+      folder: join(stack.folder, `envoy-${envoy.restartId.epoch + 1}`),
+      takesOver: envoy,
+    });
+  };
+  const push = async (next: Listener, expected: "accepted" | "refused"): Promise<void> => {
+    assert.equal(await stack.envoy.pushListeners([next]), expected);
+  };
+
+  test("another configuration: the same VM goes on with its index", async () => {
+    const changed = await change(() => push(stack.listener({ alpha: 0.2 }), "accepted"));
+    show(
+      "filter's configuration changed",
+      "no failed request, none counted twice, index kept",
+      changed,
+    );
+    assertWhole(changed);
+    assert.equal(changed.decided, changed.tally.sent);
+  });
+
+  test("a configuration that is refused: the one in force goes on", async () => {
+    const changed = await change(() => push(stack.listener({ alhpa: 0.2 }), "refused"));
+    show("filter's configuration refused", "the one in force goes on", changed);
+    assertWhole(changed);
+    assert.equal(changed.decided, changed.tally.sent);
+    assert.match(stack.envoy.log, /alhpa/);
+  });
+
+  test("another version of the filter: it has the index from the sidecar", async () => {
+    const wasmPath = join(stack.folder, "next.wasm");
+    copyFileSync(FILTER_WASM, wasmPath);
+    const changed = await change(() =>
+      push(stack.listener({}, { wasmPath, vmId: "next-version" }), "accepted"),
+    );
+    show("filter's version changed (vm_id)", "no failed request, index from the sidecar", changed);
+    assertWhole(changed);
+    assert.equal(changed.decided, changed.tally.sent);
+  });
+
+  for (const [what, workers] of [
+    ["Envoy's hot restart", WORKERS],
+    [`hot restart with ${WORKERS + 1} workers instead of ${WORKERS}`, WORKERS + 1],
+    [`hot restart with 1 worker instead of ${WORKERS + 1}`, 1],
+  ] as const) {
+    test(`${what}: the new process has the index from the sidecar`, async () => {
+      const changed = await change(() => hotRestart(workers));
+      show(what, "no failed request, index from the sidecar", changed);
+      assertWhole(changed);
+    });
+  }
+});
+
+interface Changed {
+  tally: Tally;
+  reasons: Map<string, number>;
+  idleMs: number;
+  decided: number;
+}
+
+function show(what: string, promised: string, { tally, reasons, idleMs, decided }: Changed): void {
+  const measured =
+    `${tally.summary}; ${decided} decisions; the second after it ${inWords(reasons)}; in flight 0 ` +
+    `${idleMs.toFixed(0)} ms after the load`;
+  promise(what, promised, measured);
+}
+
+function assertWhole({ tally, reasons, idleMs }: Changed): void {
+  const wrong = tally.results.filter((one) => one.outcome === "failed" || one.outcome === "cut");
+  assert.deepEqual([tally.failed, tally.cut], [0, 0], JSON.stringify(wrong.slice(0, 5), null, 1));
+  assert.ok(shareOf(reasons, "prefix", "load") >= PREFIX_SHARE_MIN, inWords(reasons));
+  assert.ok(idleMs < IDLE_MS_MAX, `${idleMs} ms`);
+}
