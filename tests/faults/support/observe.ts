@@ -16,6 +16,13 @@ export async function reasonsOf(envoy: Envoy): Promise<Reasons> {
   return new Map([...stats].map(([key, count]) => [key.slice(name.length), count]));
 }
 
+/** All decisions that gateways have told a sidecar of, whichever processes they were. */
+export async function decisionsTold(sidecarUrl: string): Promise<number> {
+  const text = await (await fetch(`${sidecarUrl}/metrics`)).text();
+  const counts = [...text.matchAll(/^warmroute_decisions_total\{.*\} (\d+)$/gm)];
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
 /** The decisions of the meantime, those that were made. */
 export function since(before: Reasons, after: Reasons): Reasons {
   const both = [...after].map(([key, count]): [string, number] => [
@@ -38,7 +45,8 @@ export function shareOf(reasons: Reasons, ...names: string[]): number {
 /** `90 % prefix, 10 % cold`. */
 export function inWords(reasons: Reasons): string {
   const total = Math.max(1, sumOf(reasons));
-  const sorted = [...reasons].sort(([, one], [, other]) => other - one);
+  const made = [...reasons].filter(([, count]) => count > 0);
+  const sorted = made.sort(([, one], [, other]) => other - one);
   const parts = sorted.map(([name, count]) => `${((100 * count) / total).toFixed(1)} % ${name}`);
   return parts.join(", ");
 }
