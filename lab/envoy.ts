@@ -1,31 +1,13 @@
-// Finds, starts and asks a real Envoy; listeners can be changed by a file while traffic flows.
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+// Starts and asks a real Envoy; its listeners and its process can be changed while traffic flows.
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import type { Bootstrap, Listener } from "./envoy-config.js";
 import { listenersFile } from "./envoy-config.js";
+import { findEnvoy } from "./find-envoy.js";
 import { start, until, type Child } from "./processes.js";
 
 const ADMIN_TIMEOUT_MS = 10_000;
-
-/** ENVOY_BIN, else envoy on PATH, else the wheel in .venv; throws what to do when there is none. */
-export function findEnvoy(env: NodeJS.ProcessEnv = process.env): string {
-  const named = env["ENVOY_BIN"];
-  if (named !== undefined && named !== "") {
-    if (isExecutable(named)) return named;
-    throw new Error(`ENVOY_BIN=${named} is not an executable file`);
-  }
-  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
-    const candidate = join(folder, "envoy");
-    if (folder !== "" && isExecutable(candidate)) return candidate;
-  }
-  for (const version of listed(".venv/lib")) {
-    const candidate = join(".venv/lib", version, "site-packages/envoy/_bin/envoy");
-    if (isExecutable(candidate)) return candidate;
-  }
-  throw new Error("there is no Envoy: set ENVOY_BIN, or run ./build.sh setup");
-}
 
 export interface EnvoyOptions {
   /** Without `static_resources.listeners` when `listeners` is given. */
@@ -189,22 +171,5 @@ export class Envoy {
       accepted: stats.get("listener_manager.lds.update_success") ?? 0,
       refused: stats.get("listener_manager.lds.update_rejected") ?? 0,
     };
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inWords, msUntilIdle, reasonsOf, shareOf } from "./support/observe.js";
+import { inWords, msUntilIdle, percents, reasonsOf, shareOf } from "./support/observe.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
 import { startStack, type Stack } from "./support/stack.js";
@@ -38,7 +38,7 @@ describe("without the allow flag", () => {
       "allow flag missing",
       "no request hangs; routed by load; one warning with the remedy and a metric",
       `${tally.summary}; ${inWords(reasons)}; shares of the pods ` +
-        `${shares.map((share) => `${(100 * share).toFixed(0)} %`).join(", ")}; ${warnings} warning; ` +
+        `${percents(shares)}; ${warnings} warning; ` +
         `warmroute_decisions_fallback_stalled ${reasons.get("fallback_stalled")}, ` +
         `warmroute_gateway_warnings{warning="stall-guard"} ${warned?.[1]}`,
     );

@@ -90,9 +90,9 @@ describe("at a time", () => {
       `${STREAMS} concurrent streams and ${IDLE} idle keep-alive connections`,
       "no error; memory and p99 shown",
       `${result.streamsWhole} streams whole of ${result.streams}, ${result.idleAnswered} idle ` +
-        `connections answer of ${result.idle}; other requests: ${tally.summary}, p99 of the first ` +
-        `byte ${p99(alone)} ms alone, ${p99(beside)} ms beside them; Envoy ${rssBefore} MiB ` +
-        `before, ${rssOpen} MiB with them (${inFlight} in flight), ${rssAfter} MiB afterwards`,
+        `connections answer of ${result.idle}; other requests: ${tally.summary}, p99 of the ` +
+        `first byte ${p99(alone)} ms alone, ${p99(beside)} ms beside them; Envoy ${rssBefore} MiB ` +
+        `before, ${rssOpen} MiB with them, ${rssAfter} MiB afterwards`,
     );
     assert.deepEqual(result.errors, []);
     assert.deepEqual([result.streamsWhole, result.idleAnswered], [STREAMS, IDLE]);

@@ -12,8 +12,8 @@ import type { Tally } from "./support/tally.js";
 import { trapFilter } from "./support/trap-filter.js";
 
 const PROMISED =
-  "what is in flight on that worker ends, a request not answered yet with 503; the next is served " +
-  "by a new VM; other workers go on";
+  "what is in flight on that worker ends, a request not answered yet with 503; the next is " +
+  "served by a new VM; other workers go on";
 /** Half of a worker's requests, and what came while the machine did not run Envoy. */
 const HARMED_MAX = 150;
 const RELOADED_MS_MAX = 1_500;
@@ -66,8 +66,8 @@ describe("a VM traps", () => {
       "a VM traps once",
       PROMISED,
       `the request itself ${status}; ${tally.summary}, statuses ${[...statuses].join(", ")}; the ` +
-        `last of them sent ${lastSentMs(harmed, atMs)} ms after it; vm_reload_success ${success}; ` +
-        `afterwards ${inWords(reasons)}`,
+        `last of them sent ${lastSentMs(harmed, atMs)} ms after it; ` +
+        `vm_reload_success ${success}; afterwards ${inWords(reasons)}`,
     );
     assert.equal(status, 503);
     assert.ok(harmed.sent < HARMED_MAX);

@@ -1,4 +1,4 @@
-// Stands between Envoy and a sidecar, and gives answers that are late, broken or of another version.
+// Stands between Envoy and a sidecar: its answers come late, broken or of another version.
 import { randomBytes } from "node:crypto";
 import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -93,3 +93,7 @@ export async function msUntilIdle(envoy: Envoy): Promise<number> {
     return ((await envoy.stat(`${PREFIX}in_flight`)) ?? 0) === 0;
   });
 }
+
+export function percents(shares: readonly number[]): string {
+  return shares.map((share) => `${(100 * share).toFixed(0)} %`).join(", ");
+}
