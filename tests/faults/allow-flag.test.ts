@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inWords, msUntilIdle, percents, reasonsOf, shareOf } from "./support/observe.js";
+import { inWords, msUntilIdle, percents, reasonsOf, shareOf, since } from "./support/observe.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
 import { startStack, type Stack } from "./support/stack.js";
@@ -24,12 +24,12 @@ describe("without the allow flag", () => {
   });
 
   test("no request hangs; it is said once, and counted", async () => {
+    const before = await reasonsOf(stack.envoy);
     load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
     await sleep(LOAD_MS);
     const tally = await load.stop();
     await msUntilIdle(stack.envoy);
-    const reasons = await reasonsOf(stack.envoy);
-    reasons.delete("no_prompt");
+    const reasons = since(before, await reasonsOf(stack.envoy));
     const warnings = stack.envoy.log.match(WARNING)?.length ?? 0;
     const shares = stack.pods.map((pod) => tally.shareOf(pod.name));
     const metrics = await (await fetch(`${stack.sidecar.url}/metrics`)).text();
@@ -48,6 +48,5 @@ describe("without the allow flag", () => {
     for (const share of shares) assert.ok(share > 0.1 && share < 0.4, `${share}`);
     assert.equal(warnings, 1);
     assert.equal(warned?.[1], "1");
-    assert.equal(await stack.metric("fallbacks"), 0, "the filter named a pod for each");
   });
 });

@@ -13,16 +13,22 @@ import { shortChats } from "./support/prompts.js";
 import { FILTER_WASM, startStack, WORKERS, type Stack } from "./support/stack.js";
 import { startSteadyLoad, type SteadyLoad } from "./support/steady-load.js";
 import type { Tally } from "./support/tally.js";
-import { assertUnharmed } from "./support/unharmed.js";
+import { assertSteady, assertUnharmed } from "./support/unharmed.js";
 
 const WARM_MS = 1_500;
-/** The old listener, or the old process, is gone by then: it drains for 1 s and ends after 2 s. */
-const AFTER_MS = 2_500;
+/** Long enough for every client to be told, with an answer, that its connection closes. */
+const DRAIN_SECONDS = 2;
+const PARENT_SHUTDOWN_SECONDS = 4;
+/** The old listener, and the old process, is gone by then. */
+const PUSHED_MS = 3_000;
+const RESTARTED_MS = 4_500;
 const IDLE_MS_MAX = 4_000;
 /** Connections that are opened while a listening socket closes: a few. */
 const RESET_MAX = 20;
 /** A report goes up every 50 ms. */
 const TOLD_MS = 300;
+/** Who has to learn them anew sends a third of a second's requests to pods that do not have them. */
+const PREFIXES = 67;
 /** Of the decisions right after the change. */
 const PREFIX_SHARE_MIN = 0.9;
 
@@ -31,22 +37,26 @@ describe("under load", () => {
   let load: SteadyLoad;
 
   before(async () => {
-    stack = await startStack();
+    const times = {
+      drainSeconds: DRAIN_SECONDS,
+      parentShutdownSeconds: PARENT_SHUTDOWN_SECONDS,
+    };
+    stack = await startStack({ envoy: times });
   });
   afterEach(async () => void (await load.stop(0)));
   after(async () => stack.stop());
 
   /** Loads, changes, and tells what became of it; `reasons` are those right after the change. */
-  const change = async (make: () => Promise<unknown>): Promise<Changed> => {
+  const change = async (make: () => Promise<unknown>, afterMs: number): Promise<Changed> => {
     await msUntilIdle(stack.envoy);
     // The last report goes up within a poll, or two.
     await sleep(TOLD_MS);
     const before = await decisionsTold(stack.sidecar.url);
-    load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
+    load = startSteadyLoad({ urls: [stack.url], body: shortChats({ prefixes: PREFIXES }) });
     await sleep(WARM_MS);
     await make();
     const reasons = await reasonsDuring(stack.envoy, () => sleep(1_000));
-    await sleep(AFTER_MS - 1_000);
+    await sleep(afterMs - 1_000);
     const tally = await load.stop();
     const idleMs = await msUntilIdle(stack.envoy);
     await sleep(TOLD_MS);
@@ -71,7 +81,7 @@ describe("under load", () => {
   };
 
   test("another configuration: the same VM goes on with its index", async () => {
-    const changed = await change(() => push(stack.listener({ alpha: 0.2 }), "accepted"));
+    const changed = await change(() => push(stack.listener({ alpha: 0.2 }), "accepted"), PUSHED_MS);
     show(
       "filter's configuration changed",
       "no failed request, none counted twice, index kept",
@@ -82,7 +92,7 @@ describe("under load", () => {
   });
 
   test("a configuration that is refused: the one in force goes on", async () => {
-    const changed = await change(() => push(stack.listener({ alhpa: 0.2 }), "refused"));
+    const changed = await change(() => push(stack.listener({ alhpa: 0.2 }), "refused"), PUSHED_MS);
     show("filter's configuration refused", "the one in force goes on", changed);
     assertWhole(changed);
     assert.equal(changed.decided, changed.tally.sent);
@@ -92,9 +102,8 @@ describe("under load", () => {
   test("another version of the filter: it has the index from the sidecar", async () => {
     const wasmPath = join(stack.folder, "next.wasm");
     copyFileSync(FILTER_WASM, wasmPath);
-    const changed = await change(() =>
-      push(stack.listener({}, { wasmPath, vmId: "next-version" }), "accepted"),
-    );
+    const next = stack.listener({}, { wasmPath, vmId: "next-version" });
+    const changed = await change(() => push(next, "accepted"), PUSHED_MS);
     show("filter's version changed (vm_id)", "no failed request, index from the sidecar", changed);
     assertWhole(changed);
     assert.equal(changed.decided, changed.tally.sent);
@@ -105,7 +114,7 @@ describe("under load", () => {
     [`hot restart with ${WORKERS + 1} workers instead of ${WORKERS}`, WORKERS + 1],
   ] as const) {
     test(`${what}: the new process has the index from the sidecar`, async () => {
-      const changed = await change(() => hotRestart(workers));
+      const changed = await change(() => hotRestart(workers), RESTARTED_MS);
       show(what, "no failed request, none counted twice, index from the sidecar", changed);
       assertWhole(changed);
       assert.equal(changed.decided, changed.tally.sent);
@@ -113,7 +122,7 @@ describe("under load", () => {
   }
 
   test("a hot restart with fewer workers: only what no worker had can be reset", async () => {
-    const changed = await change(() => hotRestart(1));
+    const changed = await change(() => hotRestart(1), RESTARTED_MS);
     // Each worker listens on a socket of its own (SO_REUSEPORT). Of those that the new process has
     // no worker for, the kernel resets what nobody had accepted, and Envoy cannot tell.
     const { tally, decided } = changed;
@@ -147,6 +156,7 @@ function show(what: string, promised: string, changed: Changed, more = ""): void
 
 function assertWhole({ tally, reasons, idleMs }: Changed): void {
   assertUnharmed(tally);
+  assertSteady(tally);
   assert.ok(shareOf(reasons, "prefix", "load") >= PREFIX_SHARE_MIN, inWords(reasons));
   assert.ok(idleMs < IDLE_MS_MAX, `${idleMs} ms`);
 }

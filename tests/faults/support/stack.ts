@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startEnvoy, type Envoy } from "../../../lab/envoy.js";
+import { startEnvoy, type Envoy, type EnvoyOptions } from "../../../lab/envoy.js";
 import {
   bootstrap,
   httpListener,
@@ -50,6 +50,7 @@ export interface StackOptions {
   onSidecar?: (sidecarPort: number) => Promise<void>;
   listener?: Partial<ListenerOptions>;
   workers?: number;
+  envoy?: Partial<EnvoyOptions>;
 }
 
 export interface Stack {
@@ -144,6 +145,7 @@ async function startParts(
     listeners: [listener(options.filter, options.wasm)],
     concurrency: options.workers ?? WORKERS,
     folder: join(folder, "envoy"),
+    ...options.envoy,
   });
   stops.push(() => stack.envoy.stop());
   return stack;

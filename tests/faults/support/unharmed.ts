@@ -12,5 +12,9 @@ export function assertUnharmed(tally: Tally): void {
   const wrong = tally.results.filter((one) => one.outcome === "failed" || one.outcome === "cut");
   const shown = JSON.stringify(wrong.slice(0, SHOWN_MAX), null, 1);
   assert.deepEqual({ failed, cut }, { failed: 0, cut: 0 }, shown);
+}
+
+/** All of a load was as steady as it is said to be. */
+export function assertSteady(tally: Tally): void {
   assert.ok(tally.perSecond >= PER_SECOND_MIN, `${tally.perSecond} requests/s`);
 }
