@@ -87,8 +87,8 @@ export class EngineDriver<T> {
   }
 
   private startStep(startMs: number): void {
-    const durationMs = this.isClosed ? null : this.engine.startStep(startMs);
-    this.stepEndMs = durationMs === null ? null : startMs + durationMs * (this.pace ?? 1);
+    const durationMs = this.isClosed ? null : this.engine.startStep(startMs, this.pace ?? 1);
+    this.stepEndMs = durationMs === null ? null : startMs + durationMs;
   }
 
   private arm(): void {

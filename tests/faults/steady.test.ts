@@ -33,7 +33,8 @@ describe("steady load", () => {
     promise(
       "none",
       "every request is answered",
-      `${tally.summary}; ${tally.perSecond.toFixed(0)}/s, mean TTFT ${tally.meanTtftMs.toFixed(0)} ms`,
+      `${tally.summary}; ${tally.perSecond.toFixed(0)}/s, ` +
+        `mean TTFT ${tally.meanTtftMs.toFixed(0)} ms`,
     );
   });
 });

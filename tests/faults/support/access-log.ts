@@ -54,6 +54,41 @@ export async function readAccessLog(
   return log;
 }
 
+/** Those whose first choice was that pod, within times since 1970, in the order of their start. */
+export function firstChoices(
+  log: ReadonlyMap<number, LoggedRequest>,
+  pod: { address: string },
+  fromMs: number,
+  toMs = Infinity,
+): LoggedRequest[] {
+  return [...log.values()]
+    .filter((one) => one.first === pod.address && one.startMs >= fromMs && one.startMs < toMs)
+    .sort((a, b) => a.startMs - b.startMs);
+}
+
+/** Those that would have tried that pod after the first one had failed. */
+export function secondChoices(
+  log: ReadonlyMap<number, LoggedRequest>,
+  pod: { address: string },
+  fromMs: number,
+  toMs = Infinity,
+): LoggedRequest[] {
+  return [...log.values()].filter(
+    (one) => one.second === pod.address && one.startMs >= fromMs && one.startMs < toMs,
+  );
+}
+
+/** The share, 0 to 1, of the requests of a window whose first choice was that pod. */
+export function firstShare(
+  log: ReadonlyMap<number, LoggedRequest>,
+  pod: { address: string },
+  fromMs: number,
+  toMs: number,
+): number {
+  const all = [...log.values()].filter((one) => one.startMs >= fromMs && one.startMs < toMs);
+  return firstChoices(log, pod, fromMs, toMs).length / Math.max(1, all.length);
+}
+
 function parse(text: string): Map<number, LoggedRequest> {
   const log = new Map<number, LoggedRequest>();
   // What follows the last end of a line is not written whole yet.

@@ -1,5 +1,4 @@
-// What every fault happens to: pods, a sidecar, and an Envoy with two workers and the filter, with
-// the retries of the manifests.
+// What faults happen to: pods, a sidecar, an Envoy with the filter and the manifests' retries.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +34,8 @@ const READY_TIMEOUT_MS = 15_000;
 
 export interface StackOptions {
   pods?: number;
+  /** All are listed as leaving, so that none may be picked. */
+  isDraining?: boolean;
   /** Further arguments of each pod's command line. */
   podArgs?: string[];
   /** Keys of the filter's configuration besides `pool`. */
@@ -46,11 +47,13 @@ export interface StackOptions {
   sidecarPool?: Record<string, unknown>;
   /** What the filter polls, `ip:port`, where it is not the sidecar itself. */
   polled?: string;
-  /** Told of the sidecar before Envoy starts, for what stands between them. */
+  /** Told of the sidecar before Envoy starts. */
   onSidecar?: (sidecarPort: number) => Promise<void>;
   listener?: Partial<ListenerOptions>;
   workers?: number;
   envoy?: Partial<EnvoyOptions>;
+  /** The reason of a request without a prompt, once a table is in force. */
+  readyReason?: string;
 }
 
 export interface Stack {
@@ -83,7 +86,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const stops: (() => Promise<void>)[] = [];
   try {
     const stack = await startParts(options, folder, stops);
-    await untilRouted(stack.url);
+    await untilRouted(stack.url, options.readyReason ?? "no-prompt");
     return stack;
   } catch (error) {
     await stopAll(stops, folder);
@@ -104,10 +107,13 @@ async function startParts(
   }
   const addresses = pods.map((pod) => pod.address);
   const [port, adminPort, sidecarPort] = (await freePorts(3)) as [number, number, number];
+  const listed = addresses.map((address) => {
+    return options.isDraining === true ? { address, draining: true } : address;
+  });
   const runSidecar = (): Promise<Sidecar> =>
     startSidecar({
       port: sidecarPort,
-      pools: [{ name: POOL, pods: addresses, ...options.sidecarPool }],
+      pools: [{ name: POOL, pods: listed, ...options.sidecarPool }],
       ...(options.sidecar === undefined ? {} : { config: options.sidecar }),
       folder: join(folder, "sidecar"),
     });
@@ -133,15 +139,12 @@ async function startParts(
     stop: () => stopAll(stops, folder),
   } as Stack;
   stops.push(() => killSidecar(stack.sidecar));
+  const clusters = [
+    podsCluster({ name: POOL, pods: addresses, routed: true }),
+    sidecarCluster(options.polled ?? `${LOOPBACK}:${sidecarPort}`),
+  ];
   stack.envoy = await startEnvoy({
-    bootstrap: bootstrap(
-      adminPort,
-      [],
-      [
-        podsCluster({ name: POOL, pods: addresses, routed: true }),
-        sidecarCluster(options.polled ?? `${LOOPBACK}:${sidecarPort}`),
-      ],
-    ),
+    bootstrap: bootstrap(adminPort, [], clusters),
     listeners: [listener(options.filter, options.wasm)],
     concurrency: options.workers ?? WORKERS,
     folder: join(folder, "envoy"),
@@ -180,7 +183,7 @@ async function stopAll(stops: (() => Promise<void>)[], folder: string): Promise<
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function untilRouted(url: string): Promise<void> {
+async function untilRouted(url: string, reason: string): Promise<void> {
   let inARow = 0;
   await until(
     `the table is in force at ${url}`,
@@ -189,7 +192,7 @@ async function untilRouted(url: string): Promise<void> {
       const response = await fetch(`${url}/health`, { headers: { connection: "close" } });
       await response.arrayBuffer();
       const decision = response.headers.get("x-warmroute-decision") ?? "";
-      inARow = decision.includes("reason=no-prompt") ? inARow + 1 : 0;
+      inARow = decision.includes(`reason=${reason};`) ? inARow + 1 : 0;
       return inARow >= ROUTED_IN_A_ROW;
     },
     READY_TIMEOUT_MS,

@@ -14,7 +14,10 @@ const PERIOD_MS = 5;
 /** Bounds of what a test that goes wrong may start. */
 const REQUESTS_MAX = 50_000;
 const IN_FLIGHT_MAX = 4_000;
+/** What is kept of an answer: its end, or the start of one that is no answer. */
+const TEXT_CHARS_MAX = 1_000;
 const ERROR_CHARS_MAX = 300;
+const CACHED_TOKENS = /"cached_tokens":\s*(\d+)/;
 const LAST_EVENT = "data: [DONE]";
 
 export interface SteadyLoadOptions {
@@ -105,7 +108,8 @@ class Load implements SteadyLoad {
       this.results.push(exchange.end("not sent: too many are under way"));
       return;
     }
-    const text = JSON.stringify({ ...body(id), stream: isStream });
+    const streamed = isStream ? { stream: true, stream_options: { include_usage: true } } : {};
+    const text = JSON.stringify({ ...body(id), ...streamed });
     const sent = request(url + PATH, {
       method: "POST",
       agent: this.agent,
@@ -139,6 +143,7 @@ class Exchange {
   private firstByteMs: number | null = null;
   private status = 0;
   private pod = "";
+  private decision = "";
   private text = "";
 
   constructor(
@@ -152,13 +157,12 @@ class Exchange {
     this.headersMs = unixMs();
     this.status = response.statusCode ?? 0;
     this.pod = String(response.headers["x-pod"] ?? "");
+    this.decision = String(response.headers["x-warmroute-decision"] ?? "");
     response.setEncoding("utf8");
     response.on("data", (chunk: string) => {
       this.firstByteMs ??= unixMs();
-      // Only the end of a stream, or the start of an error, is looked at.
-      const isEndWanted = this.isStream && this.status === 200;
       const text = this.text + chunk;
-      this.text = isEndWanted ? text.slice(-ERROR_CHARS_MAX) : text.slice(0, ERROR_CHARS_MAX);
+      this.text = this.status === 200 ? text.slice(-TEXT_CHARS_MAX) : text.slice(0, TEXT_CHARS_MAX);
     });
     response.once("error", (error) => settle(error.message));
     response.once("end", () => settle(this.whatIsMissing()));
@@ -166,13 +170,16 @@ class Exchange {
 
   end(error: string): LoadResult {
     const { id, url, isStream, dueMs, sentMs, headersMs, firstByteMs, status, pod } = this;
+    const { decision } = this;
     const lateMs = (firstByteMs ?? dueMs) - dueMs;
     const isWhole = error === "";
     const answered = isWhole ? (lateMs > SLOW_MS ? "slow" : "ok") : "cut";
     const outcome = status === 200 ? answered : "failed";
     const endMs = unixMs();
     const times = { dueMs, sentMs, headersMs, firstByteMs, endMs };
-    return { id, url, isStream, ...times, status, pod, outcome, error };
+    const cachedTokens = Number(CACHED_TOKENS.exec(this.text)?.[1] ?? 0);
+    const who = { id, url, isStream, status, pod, decision };
+    return { ...who, ...times, cachedTokens, outcome, error };
   }
 
   private whatIsMissing(): string {

@@ -23,6 +23,10 @@ export interface LoadResult {
   status: number;
   /** The header `x-pod`; empty where no pod answered. */
   pod: string;
+  /** The filter's header `x-warmroute-decision`; empty where it sent none. */
+  decision: string;
+  /** Prompt tokens that the pod found in its cache, as its usage tells; 0 where it does not. */
+  cachedTokens: number;
   outcome: Outcome;
   /** What went wrong, or the start of a body whose status is not 200. */
   error: string;
