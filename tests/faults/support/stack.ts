@@ -1,10 +1,9 @@
-// What every fault happens to: pods, a sidecar, and an Envoy with two workers and the filter, with
-// the retries of the manifests.
+// What faults happen to: pods, a sidecar, an Envoy with the filter and the manifests' retries.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startEnvoy, type Envoy } from "../../../lab/envoy.js";
+import { startEnvoy, type Envoy, type EnvoyOptions } from "../../../lab/envoy.js";
 import {
   bootstrap,
   httpListener,
@@ -48,8 +47,11 @@ export interface StackOptions {
   sidecarPool?: Record<string, unknown>;
   /** What the filter polls, `ip:port`, where it is not the sidecar itself. */
   polled?: string;
+  /** Told of the sidecar before Envoy starts. */
+  onSidecar?: (sidecarPort: number) => Promise<void>;
   listener?: Partial<ListenerOptions>;
   workers?: number;
+  envoy?: Partial<EnvoyOptions>;
   /** The reason of a request without a prompt, once a table is in force. */
   readyReason?: string;
 }
@@ -118,6 +120,7 @@ async function startParts(
   const logPath = join(folder, "access.log");
   const listener = listenerOf(options, port, logPath);
   const sidecar = await runSidecar();
+  await options.onSidecar?.(sidecarPort);
   const stack = {
     pods,
     sidecar,
@@ -136,18 +139,16 @@ async function startParts(
     stop: () => stopAll(stops, folder),
   } as Stack;
   stops.push(() => killSidecar(stack.sidecar));
+  const clusters = [
+    podsCluster({ name: POOL, pods: addresses, routed: true }),
+    sidecarCluster(options.polled ?? `${LOOPBACK}:${sidecarPort}`),
+  ];
   stack.envoy = await startEnvoy({
-    bootstrap: bootstrap(
-      adminPort,
-      [],
-      [
-        podsCluster({ name: POOL, pods: addresses, routed: true }),
-        sidecarCluster(options.polled ?? `${LOOPBACK}:${sidecarPort}`),
-      ],
-    ),
+    bootstrap: bootstrap(adminPort, [], clusters),
     listeners: [listener(options.filter, options.wasm)],
     concurrency: options.workers ?? WORKERS,
     folder: join(folder, "envoy"),
+    ...options.envoy,
   });
   stops.push(() => stack.envoy.stop());
   return stack;
