@@ -6,25 +6,27 @@ import { REASON_NAMES, REASONS } from "./pick/reason";
 /** Numbers of the counters in the list; those of the reasons come first, in their order. */
 export const enum Counter {
   /** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
-  PromptTokens = 17,
-  MatchedTokens = 18,
+  PromptTokens = 19,
+  MatchedTokens = 20,
   /** Answers whose pod had cached much less than was believed. */
-  Mispredictions = 19,
+  Mispredictions = 21,
   /** Decisions that set no destination. */
-  Fallbacks = 20,
+  Fallbacks = 22,
   /** Answers of the sidecar that were not sound, or did not come. */
-  SyncFailures = 21,
+  SyncFailures = 23,
   /** Journal segments of neighbours that were overwritten before they were read. */
-  Lapped = 22,
+  Lapped = 24,
   /** Sections of models in load tables that were not sound. */
-  BadModels = 23,
+  BadModels = 25,
   /** Bodies whose model was rewritten. */
-  Rewritten = 24,
+  Rewritten = 26,
   /** Answers of the sidecar whose records were not all applied: too many, broken, or not news. */
-  BadRecords = 25,
+  BadRecords = 27,
+  /** Requests that were routed although no pod was expected to meet their first-token target. */
+  TargetsMissed = 28,
 }
 
-const COUNTERS: i32 = 26;
+const COUNTERS: i32 = 29;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -37,6 +39,7 @@ const NAMES: StaticArray<string> = [
   "bad_models",
   "rewritten",
   "bad_records",
+  "targets_missed",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
 /** What was counted since the last tick: a host call for each count would cost each request. */

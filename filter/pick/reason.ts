@@ -36,9 +36,13 @@ export const enum Reason {
   Unrewritten = 15,
   /** The list of models, which the filter knows: answered 200. */
   ModelList = 16,
+  /** Every pod is so far behind that requests without a claim are refused, too: answered 429. */
+  Overloaded = 17,
+  /** No pod would meet its first-token target, and it may be shed: answered 429. */
+  TargetMissed = 18,
 }
 
-export const REASONS: u32 = 17;
+export const REASONS: u32 = 19;
 
 /** Names in metrics, headers and reports, in the order of Reason. */
 export const REASON_NAMES: StaticArray<string> = [
@@ -59,6 +63,8 @@ export const REASON_NAMES: StaticArray<string> = [
   "shed",
   "unrewritten",
   "model-list",
+  "overloaded",
+  "target-missed",
 ];
 
 /**
@@ -71,7 +77,7 @@ export function fallBack(reason: Reason): bool {
 
 /**
  * The status that the filter answers with, 0 where the request goes on. Only what would reach a pod
- * under a name that is not its own is refused, and what an operator has declared sheddable.
+ * under a name that is not its own is refused, and what pick/admission.ts does not admit.
  */
 export function refusalStatus(reason: Reason): u32 {
   switch (reason) {
@@ -82,6 +88,8 @@ export function refusalStatus(reason: Reason): u32 {
     case Reason.Encoded:
       return 415;
     case Reason.Shed:
+    case Reason.Overloaded:
+    case Reason.TargetMissed:
       return 429;
     case Reason.Unrewritten:
       return 500;
