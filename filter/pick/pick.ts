@@ -100,8 +100,8 @@ export function pick(
     leastDelay = Math.min(leastDelay, load<f64>(delays + ((<usize>number) << 3)));
   }
   if (count == 0) return;
-  answer.leastDelay = leastDelay;
-  answer.leastWait = leastWait;
+  answer.leastDelay = leastDelay * rates.delayFactor;
+  answer.leastWait = leastWait * rates.delayFactor;
   if (leastDelay <= query.targetSeconds) least = keepWithin(query.targetSeconds, endpoints);
   const own = Math.max(query.promptTokens - most, 1) * rates.prefillSecondsPerToken;
   // Behind a queue one request more or less changes little, and where it goes should be exact.
