@@ -49,12 +49,7 @@ export class Root {
     this.modelHeader = utf8(config.modelHeader);
     const objective = utf8(config.objectiveHeader);
     const target = utf8(config.ttftTargetHeader);
-    this.requestHeaders = requestQuery(
-      this.destinationHeader,
-      this.modelHeader,
-      objective,
-      target,
-    );
+    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective, target);
     this.pools = poolsFor(config);
     this.startedMs = nowMs();
     setTickPeriod(TICK_PERIOD_MS);

@@ -91,13 +91,13 @@ export class Config {
    * Predicted wait before a request's own prefill beyond which a pod is saturated: where all
    * are, sheddable requests are answered 429. Unit: ms.
    */
-  saturationMs: f64 = 5000;
+  saturationMs: f64 = 500;
   /**
    * The same wait for standard requests: beyond it on every pod they are answered 429, too;
    * critical ones never are. Never below `saturationMs`: the larger of both counts. 0: standard
    * requests wait without bound. Unit: ms.
    */
-  standardSaturationMs: f64 = 3000;
+  standardSaturationMs: f64 = 1000;
   /**
    * Request header by which a client says within how many ms it wants its first token: a whole
    * number from 1 to 3600000; anything else is ignored. Lower case. Empty: none.

@@ -91,7 +91,8 @@ export class Rates {
    * with shared prompts it takes two to three times as long as predicted.
    */
   learnDelay(predicted: f64, seconds: f64): void {
-    if (!(predicted >= 0) || !(seconds >= 0)) return;
+    // False for NaN and for infinity, too: neither must ever enter a sum.
+    if (!(predicted >= 0 && predicted <= 1e6 && seconds >= 0 && seconds <= 1e6)) return;
     this.predictedSeconds = this.predictedSeconds * DELAY_FADE + predicted;
     this.delaySeconds = this.delaySeconds * DELAY_FADE + seconds;
     const factor =

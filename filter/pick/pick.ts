@@ -37,9 +37,9 @@ export class PickAnswer {
   second: i32 = -1;
   /** Predicted seconds to the first token on the first, without the harm to others. */
   firstDelay: f64 = 0;
-  /** The least of these predicted seconds over all pods. */
+  /** The least of these predicted seconds over all pods, times what they were wrong by of late. */
   leastDelay: f64 = 0;
-  /** The shortest wait before its own prefill, over all pods: how far behind they all are. */
+  /** The same of the wait before its own prefill: how far behind all pods are. */
   leastWait: f64 = 0;
   /** Tokens of the prompt that the first holds, and the most that any holds. */
   matchedTokens: f64 = 0;
@@ -102,7 +102,8 @@ export function pick(
   if (count == 0) return;
   answer.leastDelay = leastDelay * rates.delayFactor;
   answer.leastWait = leastWait * rates.delayFactor;
-  if (leastDelay <= query.targetSeconds) least = keepWithin(query.targetSeconds, endpoints);
+  const target = query.targetSeconds / rates.delayFactor;
+  if (leastDelay <= target) least = keepWithin(target, endpoints);
   const own = Math.max(query.promptTokens - most, 1) * rates.prefillSecondsPerToken;
   // Behind a queue one request more or less changes little, and where it goes should be exact.
   const spreads = told > 0 && leastDelay < 2 * own;

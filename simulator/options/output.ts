@@ -22,7 +22,10 @@ export function addOutputOptions(command: Command): void {
   command
     .optionsGroup("The result:")
     .addOption(
-      new Option("--table <name>", "figures; seed: the rows of vLLM's benchmark; overload: goodput by criticality")
+      new Option(
+        "--table <name>",
+        "figures; seed: the rows of vLLM's benchmark; overload: goodput by criticality",
+      )
         .argParser(name(TABLES))
         .default("figures"),
     )

@@ -13,8 +13,11 @@ import { warmroute } from "./warmroute.js";
 
 /** A pod with fewer requests that wait for their first token has room: it never runs dry. */
 const UNPREFILLED_MAX = 4;
-/** A held request that is not critical is refused after this, before it would be late. */
-const HOLD_MS_MAX = 4000;
+/**
+ * Held for longer, a request would be late, as it waits in the pod, too: it is refused, or where it
+ * is critical goes on behind the critical ones that can still be in time.
+ */
+const HOLD_MS_MAX = 2500;
 const QUEUE_LENGTH_MAX = 1024;
 const TICK_MS = 10;
 /** The filter behind it refuses nothing. */
@@ -99,7 +102,10 @@ class HoldingRule implements Rule {
 
   private tick(nowMs: number): void {
     for (const queue of this.queues) {
-      for (const late of queue.takeLate(nowMs)) this.release(late, -1, nowMs);
+      for (const late of queue.takeLate(nowMs)) {
+        if (classOf(late) === 0) queue.addLate(late);
+        else this.release(late, -1, nowMs);
+      }
     }
     this.dispatch(nowMs);
   }
@@ -125,6 +131,7 @@ class HoldingRule implements Rule {
 /** By criticality; within one the tenants in turn, and the requests of each as they came. */
 class Queue {
   length = 0;
+  private readonly late: RoutedRequest[] = [];
   private readonly classes = CRITICALITIES.map(() => new Map<number, Held[]>());
 
   /** The request that is refused for it, perhaps the new one; null: there was room. */
@@ -140,9 +147,18 @@ class Queue {
     return refused;
   }
 
+  addLate(request: RoutedRequest): void {
+    this.late.push(request);
+    this.length++;
+  }
+
   /** The most urgent one; null: there is none. */
   take(): RoutedRequest | null {
-    for (const tenants of this.classes) {
+    for (const [urgency, tenants] of this.classes.entries()) {
+      if (urgency > 0 && this.late.length > 0) {
+        this.length--;
+        return this.late.shift()!;
+      }
       for (const [tenant, list] of tenants) {
         // To the end of the turn.
         tenants.delete(tenant);
@@ -155,10 +171,10 @@ class Queue {
     return null;
   }
 
-  /** Those that have been held too long, but for critical ones. */
+  /** Takes out those that have been held too long. */
   takeLate(nowMs: number): RoutedRequest[] {
     const late: RoutedRequest[] = [];
-    for (const tenants of this.classes.slice(1)) {
+    for (const tenants of this.classes) {
       for (const [tenant, list] of tenants) {
         while (list.length > 0 && nowMs - list[0]!.sinceMs >= HOLD_MS_MAX) {
           late.push(list.shift()!.request);
