@@ -6,27 +6,32 @@ import { REASON_NAMES, REASONS } from "./pick/reason";
 /** Numbers of the counters in the list; those of the reasons come first, in their order. */
 export const enum Counter {
   /** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
-  PromptTokens = 19,
-  MatchedTokens = 20,
+  PromptTokens = 20,
+  MatchedTokens = 21,
   /** Answers whose pod had cached much less than was believed. */
-  Mispredictions = 21,
+  Mispredictions = 22,
   /** Decisions that set no destination. */
-  Fallbacks = 22,
+  Fallbacks = 23,
   /** Answers of the sidecar that were not sound, or did not come. */
-  SyncFailures = 23,
+  SyncFailures = 24,
   /** Journal segments of neighbours that were overwritten before they were read. */
-  Lapped = 24,
+  Lapped = 25,
   /** Sections of models in load tables that were not sound. */
-  BadModels = 25,
+  BadModels = 26,
   /** Bodies whose model was rewritten. */
-  Rewritten = 26,
+  Rewritten = 27,
   /** Answers of the sidecar whose records were not all applied: too many, broken, or not news. */
-  BadRecords = 27,
+  BadRecords = 28,
+  /** Pods that were put out of the pick, and those that failed as much while half were out. */
+  Ejections = 29,
+  EjectionsWithheld = 30,
+  /** Requests sent to an ejected pod to see whether it answers again. */
+  Probes = 31,
   /** Requests that were routed although no pod was expected to meet their first-token target. */
-  TargetsMissed = 28,
+  TargetsMissed = 32,
 }
 
-const COUNTERS: i32 = 29;
+const COUNTERS: i32 = 33;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -39,6 +44,9 @@ const NAMES: StaticArray<string> = [
   "bad_models",
   "rewritten",
   "bad_records",
+  "ejections",
+  "ejections_withheld",
+  "probes",
   "targets_missed",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
@@ -53,6 +61,10 @@ let decisionUs: u32 = 0;
 let tableAgeMs: u32 = 0;
 /** Requests on their way to a pod or answered by it now, over all workers. */
 let inFlight: u32 = 0;
+/** Pods that are out of the pick, of all pools. */
+let ejected: u32 = 0;
+/** Requests that are held until there is a pod, over all workers. */
+let waitingForPod: u32 = 0;
 let isDefined: bool = false;
 let untimed: u32 = 0;
 
@@ -70,6 +82,8 @@ export function defineMetrics(): void {
   decisionUs = defineMetric(MetricKind.Histogram, "warmroute_decision_us");
   tableAgeMs = defineMetric(MetricKind.Gauge, "warmroute_table_age_ms");
   inFlight = defineMetric(MetricKind.Gauge, "warmroute_in_flight");
+  ejected = defineMetric(MetricKind.Gauge, "warmroute_ejected");
+  waitingForPod = defineMetric(MetricKind.Gauge, "warmroute_waiting_for_pod");
 }
 
 // @ts-ignore: decorator
@@ -106,11 +120,21 @@ export function flushMetrics(): void {
   }
 }
 
+/** What the gauges show. */
+export class Gauges {
+  inFlight: i32 = 0;
+  ejected: i32 = 0;
+  waitingForPod: i32 = 0;
+  tableAgeMs: f64 = 0;
+}
+
 /**
- * Sets the gauges, as a VM sees them. All VMs of an Envoy write the same two; each knows the table
+ * Sets the gauges, as a VM sees them. All VMs of an Envoy write the same ones; each knows the table
  * and the others' load, so any of them is right, and none leaves a share behind when it ends.
  */
-export function showGauges(requests: i32, ageMs: f64): void {
-  recordMetric(inFlight, requests);
-  recordMetric(tableAgeMs, <u64>Math.min(Math.max(ageMs, 0), 1e9));
+export function showGauges(gauges: Gauges): void {
+  recordMetric(inFlight, gauges.inFlight);
+  recordMetric(ejected, gauges.ejected);
+  recordMetric(waitingForPod, gauges.waitingForPod);
+  recordMetric(tableAgeMs, <u64>Math.min(Math.max(gauges.tableAgeMs, 0), 1e9));
 }

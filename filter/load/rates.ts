@@ -22,6 +22,8 @@ const DELAY_FADE: f64 = 0.97;
 /** Seconds of evidence on both sides that say the predictions are right: a few short waits do not. */
 const DELAY_PRIOR_SECONDS: f64 = 5;
 const DELAY_FACTOR_MAX: f64 = 8;
+/** Beyond the factor a first token counts as late by no more than this. */
+const DELAY_SLACK_SECONDS: f64 = 1;
 /** Weight of one answer in a running mean. */
 const MEAN_WEIGHT: f64 = 0.02;
 
@@ -94,7 +96,9 @@ export class Rates {
     // False for NaN and for infinity, too: neither must ever enter a sum.
     if (!(predicted >= 0 && predicted <= 1e6 && seconds >= 0 && seconds <= 1e6)) return;
     this.predictedSeconds = this.predictedSeconds * DELAY_FADE + predicted;
-    this.delaySeconds = this.delaySeconds * DELAY_FADE + seconds;
+    // What hung is no sign of how predictions do.
+    const bounded = Math.min(seconds, predicted * DELAY_FACTOR_MAX + DELAY_SLACK_SECONDS);
+    this.delaySeconds = this.delaySeconds * DELAY_FADE + bounded;
     const factor =
       (this.delaySeconds + DELAY_PRIOR_SECONDS) / (this.predictedSeconds + DELAY_PRIOR_SECONDS);
     this.delayFactor = Math.min(Math.max(factor, 1 / DELAY_FACTOR_MAX), DELAY_FACTOR_MAX);

@@ -36,13 +36,15 @@ export const enum Reason {
   Unrewritten = 15,
   /** The list of models, which the filter knows: answered 200. */
   ModelList = 16,
+  /** An ejected pod is tried with this request. */
+  Probe = 17,
   /** Every pod is so far behind that requests without a claim are refused, too: answered 429. */
-  Overloaded = 17,
+  Overloaded = 18,
   /** No pod would meet its first-token target, and it may be shed: answered 429. */
-  TargetMissed = 18,
+  TargetMissed = 19,
 }
 
-export const REASONS: u32 = 19;
+export const REASONS: u32 = 20;
 
 /** Names in metrics, headers and reports, in the order of Reason. */
 export const REASON_NAMES: StaticArray<string> = [
@@ -63,6 +65,7 @@ export const REASON_NAMES: StaticArray<string> = [
   "shed",
   "unrewritten",
   "model-list",
+  "probe",
   "overloaded",
   "target-missed",
 ];

@@ -215,6 +215,13 @@ describe("the delay factor", () => {
     expect(isNear(rates.delayFactor, 0.5, 0.1)).toBe(true);
   });
 
+  test("is hardly moved by one that hung", () => {
+    const rates = newRates();
+    rates.learnDelay(0.1, 600);
+    // 0.1 s times 8, and a second.
+    expect(isNear(rates.delayFactor, (1.8 + 5) / (0.1 + 5), 1e-9)).toBe(true);
+  });
+
   test("stays within a factor of 8, whatever it is told", () => {
     const odd: f64[] = [-1, 0, 1e-300, 1e300, Infinity, -Infinity, NaN];
     const rates = newRates();

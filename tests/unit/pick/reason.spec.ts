@@ -47,6 +47,7 @@ describe("reasons", () => {
     expect(REASON_NAMES[Reason.Shed]).toBe("shed");
     expect(REASON_NAMES[Reason.Unrewritten]).toBe("unrewritten");
     expect(REASON_NAMES[Reason.ModelList]).toBe("model-list");
+    expect(REASON_NAMES[Reason.Probe]).toBe("probe");
     expect(REASON_NAMES[Reason.Overloaded]).toBe("overloaded");
     expect(REASON_NAMES[Reason.TargetMissed]).toBe("target-missed");
   });
