@@ -194,6 +194,10 @@ function noteFirstByte(stream: Stream, pool: Pool, atMs: f64): void {
   clearOverdue(stream, pool);
   stream.hold.releaseBacklog(pool.endpoints);
   setDeadline(stream, NEVER);
+  // Of an answer that is not streamed the first byte comes with the last token.
+  if (!stream.answerIsEvents) return;
+  const seconds = (stream.firstByteMs - stream.routedAtMs) * 1e-3;
+  pool.rates.learnDelay(stream.predictedSeconds, seconds);
 }
 
 /** What `usage` and the clock say of the pod's rates, and of what we believed it held. */

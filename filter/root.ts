@@ -48,7 +48,8 @@ export class Root {
     this.destinationHeader = utf8(config.destinationHeader);
     this.modelHeader = utf8(config.modelHeader);
     const objective = utf8(config.objectiveHeader);
-    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective);
+    const target = utf8(config.ttftTargetHeader);
+    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective, target);
     this.pools = poolsFor(config);
     this.startedMs = nowMs();
     setTickPeriod(TICK_PERIOD_MS);

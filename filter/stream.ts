@@ -16,6 +16,7 @@ import {
   kindToHold,
   namesDestination,
   namesModel,
+  targetMs,
 } from "./request/classify";
 import { allRoots, dropClosedRoots, findRoot, Root } from "./root";
 import { beginBody, criticality, readBody, routePrompt } from "./route-prompt";
@@ -60,6 +61,7 @@ export function onRequestHeaders(contextId: u32, isEnd: bool): Action {
   const isForList = asksForModels(headers);
   stream.hasLength = hasLength(headers);
   stream.hasObjective = hasObjective(headers);
+  stream.targetMs = targetMs(headers, root.config.ttftTargetMs);
   // First on every path: only this filter names a destination, and the model.
   if (namesDestination(headers)) removeHeader(HeaderMap.Request, root.destinationHeader);
   if (namesModel(headers)) removeHeader(HeaderMap.Request, root.modelHeader);
