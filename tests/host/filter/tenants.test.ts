@@ -75,7 +75,7 @@ test("without the key the header says nothing, and hashes are as they were", () 
   const gateway = keeping({});
   reasonOf(gateway, ask("a"));
   assert.equal(reasonOf(gateway, ask("b")), "prefix");
-  // So a version without the key and one that has it know the same prompts by the same hashes.
+  // So gateways with the key and without it know the same prompts by the same hashes.
   const told = [{}, { tenantHeader: TENANT }].map((config) => {
     const one = keeping(config);
     one.send(completion(TEXT));
