@@ -1,6 +1,8 @@
 // What clients say stays between them and the pods: a marked prompt is looked for wherever people
 // or other programs look.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -75,7 +77,7 @@ describe("a marked prompt", () => {
     });
     // Only what the filter writes: Envoy's own debug lines print every request's headers.
     await rig.envoy.post("/logging?level=info");
-    await rig.envoy.post("/logging?wasm=trace");
+    await rig.envoy.post("/logging?wasm=debug");
     const headers = { [TENANT]: mark("tenant"), authorization: `Bearer ${mark("token")}` };
     await untilKnown(url + CHAT, PROMPT);
     for (const [, path, body, encoding] of BODIES) {
@@ -178,7 +180,7 @@ async function collect(rig: Rig, answers: string): Promise<[string, string][]> {
   const sidecar = `http://127.0.0.1:${rig.sidecarPort}`;
   const places: [string, string][] = [
     ["answers", answers],
-    ["envoy's log", rig.envoy.log],
+    ["envoy's log", readFileSync(join(rig.envoy.folder, "envoy.log"), "utf8")],
   ];
   for (const path of ["/stats", "/stats/prometheus", "/config_dump", "/clusters", "/listeners"]) {
     places.push([`envoy ${path}`, await rig.envoy.get(path)]);
