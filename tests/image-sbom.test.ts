@@ -175,7 +175,7 @@ describe("an image's bill of materials", () => {
     // What others attached stays, and a second push adds nothing.
     const other = { mediaType: "x/y", digest: "sha256:0", size: 1 };
     const bytes = Buffer.from(JSON.stringify({ ...read(), manifests: [other] }));
-    registry.manifests.set(tag, { type: "x", bytes });
+    registry.manifests.set(tag, { type: "application/vnd.oci.image.index.v1+json", bytes });
     await pushTo(registry);
     await pushTo(registry);
     assert.deepEqual(

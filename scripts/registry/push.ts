@@ -69,7 +69,7 @@ async function tagReferrer(
   client: RegistryClient,
 ): Promise<void> {
   const url = `/v2/${repository}/manifests/${subject.replace(":", "-")}`;
-  const known = await client.ask({ method: "GET", url }, [200, 404]);
+  const known = await client.ask({ method: "GET", url, accept: INDEX_TYPE }, [200, 404]);
   const others =
     known.status === 404 ? [] : (JSON.parse(known.text) as { manifests: Descriptor[] }).manifests;
   const manifests = [...others.filter(({ digest }) => digest !== referrer.digest), referrer];
