@@ -23,7 +23,10 @@ const REQUIRE_PATHS = [
   "const __dirname = warmrouteDirname(__filename);",
 ].join("\n");
 
-/** Writes the bundle, its licences and its bill of materials to `folder` and returns the size of the bundle in bytes. */
+/**
+ * Writes the bundle, its licences and its bill of materials to `folder`; returns the bundle's size
+ * in bytes.
+ */
 export async function bundleSidecar(folder: string): Promise<number> {
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, SIDECAR_FILE);

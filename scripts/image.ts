@@ -36,9 +36,8 @@ async function main(options: Options): Promise<void> {
   addSbom(options.out, sbom);
   writeFileSync(`${options.out}.cdx.json`, sbom);
   if (target === null || found === null) {
-    console.error(
-      `image: ${options.out} is made, with ${options.out}.cdx.json; --push HOST/PATH:TAG sends it to a registry`,
-    );
+    const made = `${options.out} and ${options.out}.cdx.json are made`;
+    console.error(`image: ${made}; --push HOST/PATH:TAG sends it to a registry`);
     console.log(digest);
     return;
   }

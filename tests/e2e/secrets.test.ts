@@ -132,7 +132,7 @@ describe("a marked prompt", () => {
     }
   });
 
-  test("which the sidecar gives to gateways alone: records carry the hashes, by design", async () => {
+  test("records, which gateways get from the sidecar, carry the hashes by design", async () => {
     const records = { sidecar: "0".repeat(16), next: 0 };
     const response = await fetch(`${talkative.url}/v1/sync?pool=default`, {
       method: "POST",
@@ -158,7 +158,7 @@ describe("a marked prompt", () => {
   });
 });
 
-/** What the same prompt's checkpoints hash to under the lab's key, by the filter in this process. */
+/** What the prompt's checkpoints hash to under the lab's key, by the filter in this process. */
 function hashesOf(body: string): bigint[] {
   const gateway = new Gateway({ pods: 1 });
   gateway.send({ path: CHAT, bodyChunks: [body] });

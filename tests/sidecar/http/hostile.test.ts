@@ -89,7 +89,7 @@ const SLOW: [title: string, first: string, bytes: string][] = [
 ];
 
 for (const [title, first, bytes] of SLOW) {
-  test(`a client that sends ${title} a byte at a time is told 408, others are served`, async (t) => {
+  test(`a client that sends ${title} a byte at a time is told 408, others go on`, async (t) => {
     const { port, errors } = await start(t);
     const slow = Array.from({ length: 20 }, () => trickle(new Client(port, first), bytes));
     assert.equal(await healthOf(port), 200);
@@ -104,11 +104,7 @@ const REFUSED: [title: string, bytes: string, status: RegExp][] = [
     `GET / HTTP/1.1\r\n${HEAD}x: ${"y".repeat(9_000)}\r\n\r\n`,
     /^.{9}431/,
   ],
-  [
-    "very many headers",
-    `GET / HTTP/1.1\r\n${HEAD}${Array.from({ length: 5_000 }, (_, i) => `a${i}: b\r\n`).join("")}\r\n`,
-    /^.{9}431/,
-  ],
+  ["very many headers", `GET / HTTP/1.1\r\n${HEAD}${"a: b\r\n".repeat(5_000)}\r\n`, /^.{9}431/],
   [
     "a query over the limit",
     `GET /healthz?${"q=1&".repeat(3_000)} HTTP/1.1\r\n${HEAD}\r\n`,
@@ -182,7 +178,7 @@ test("a client that does not read its answer is dropped", async (t) => {
   assert.ok(answer.length < 4 * BIG_BYTES, `${answer.length}`);
 });
 
-test("answers that nobody reads are bounded over all clients, and so is what is lost", async (t) => {
+test("answers that nobody reads are bounded over all clients", async (t) => {
   const { port } = await start(t, { heldBytesMax: 3 * BIG_BYTES });
   const readers = Array.from({ length: 6 }, () => new Client(port));
   for (const { socket } of readers) {
@@ -204,7 +200,7 @@ test("answers that nobody reads are bounded over all clients, and so is what is 
   for (const { socket } of readers) socket.destroy();
 });
 
-test("answers queued on connections that are cut, or had to go, give back what they held", async (t) => {
+test("answers queued on connections that are cut give back what they held", async (t) => {
   const { port } = await start(t, { heldBytesMax: 4.5 * BIG_BYTES, connectionsMax: 6, ...PATIENT });
   for (let round = 0; round < 6; round++) {
     const client = new Client(port);
@@ -248,7 +244,7 @@ test("aborted bodies give back what they held", async (t) => {
   assert.deepEqual(errors, []);
 });
 
-test("more connections than are kept: the idle go, those that ask stay and new ones are served", async (t) => {
+test("beyond the connections that are kept the idle go, those that ask stay", async (t) => {
   const { port } = await start(t, { connectionsMax: 20, ...PATIENT });
   const poller = new Client(port);
   const idle: Client[] = [];
