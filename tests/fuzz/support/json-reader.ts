@@ -35,7 +35,8 @@ export interface ObjectNode {
 }
 
 export interface Document {
-  root: Node;
+  /** Null: the bytes are no JSON; the rest tells of what came before the fault. */
+  root: Node | null;
   /** Containers inside each other, at most. */
   depth: number;
   /** Bytes of the longest number. */
@@ -47,7 +48,7 @@ export interface Document {
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const SIMPLE = new Map([..."\"\\/bfnrt"].map((c, i) => [c, "\"\\/\b\f\n\r\t".charCodeAt(i)]));
 /** Deeper than any body that is read; the reader is recursive. */
-const DEPTH_MAX = 2000;
+const DEPTH_MAX = 5000;
 
 class Malformed extends Error {}
 
@@ -65,11 +66,20 @@ class Reader {
   ) {}
 
   document(): Document {
-    const root = this.value();
-    this.space();
-    if (this.at !== this.text.length) throw new Malformed();
+    const root = this.root();
     const { depthMax: depth, wordBytesMax, hasControls } = this;
     return { root, depth, wordBytesMax, hasControls };
+  }
+
+  private root(): Node | null {
+    try {
+      const root = this.value();
+      this.space();
+      return this.at === this.text.length ? root : null;
+    } catch (error) {
+      if (error instanceof Malformed) return null;
+      throw error;
+    }
   }
 
   private space(): void {
@@ -226,12 +236,7 @@ function pushUtf8(out: number[], point: number): void {
   }
 }
 
-/** The document; null where the bytes are none. `latin1` is the body, a character a byte. */
-export function readJson(body: Buffer, latin1: string): Document | null {
-  try {
-    return new Reader(body, latin1).document();
-  } catch (error) {
-    if (error instanceof Malformed) return null;
-    throw error;
-  }
+/** Reads a body; `latin1` is the same, a character a byte. */
+export function readJson(body: Buffer, latin1: string): Document {
+  return new Reader(body, latin1).document();
 }
