@@ -23,7 +23,7 @@ export function makeBody(random: Random, api: Api): string {
 class BodyMaker {
   private readonly random: Random;
   /** Mostly small: most faults need no long text. */
-  private readonly textBytes: number;
+  private textBytes: number;
 
   constructor(
     private readonly spell: Speller,
@@ -83,7 +83,9 @@ class BodyMaker {
     const chance = random();
     if (chance < 0.02) return spell.value();
     // Many short messages, as a chat that has run for long.
-    const count = chance < 0.03 ? 200 + below(random, 500) : 1 + below(random, 5);
+    const isLong = chance < 0.025;
+    if (isLong) this.textBytes = Math.min(this.textBytes, 400);
+    const count = isLong ? 200 + below(random, 500) : 1 + below(random, 5);
     return spell.list(
       Array.from({ length: count }, () => (random() < 0.01 ? spell.value() : this.message())),
     );

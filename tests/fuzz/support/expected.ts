@@ -52,12 +52,18 @@ export function expectedOf(api: Api, body: Buffer, latin1: string): Expected {
       isWhole: false,
       strict,
       compareChain: () => null,
-      reasons: [body.length === 0 ? "no-prompt" : "fallback-json"],
+      reasons: reasonsWithout(body, strict),
       model: isUnseen ? undefined : null,
       body: isUnseen ? undefined : null,
     };
   }
   return { ...base, isWhole: true, strict, ...wholeOf(api, root, body) };
+}
+
+/** A number or word alone may end with the body, or before a space: it is no prompt either way. */
+function reasonsWithout(body: Buffer, strict: Strict | null): readonly string[] {
+  if (body.length === 0) return ["no-prompt"];
+  return strict === "no-container" ? ["no-prompt", "fallback-json"] : ["fallback-json"];
 }
 
 function wholeOf(api: Api, root: Node, body: Buffer) {

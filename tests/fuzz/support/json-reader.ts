@@ -50,7 +50,8 @@ const SIMPLE = new Map([..."\"\\/bfnrt"].map((c, i) => [c, "\"\\/\b\f\n\r\t".cha
 /** Deeper than any body that is read; the reader is recursive. */
 const DEPTH_MAX = 5000;
 
-class Malformed extends Error {}
+/** One for all: it only ends the reading. */
+const MALFORMED = new Error("no JSON");
 
 class Reader {
   at = 0;
@@ -77,7 +78,7 @@ class Reader {
       this.space();
       return this.at === this.text.length ? root : null;
     } catch (error) {
-      if (error instanceof Malformed) return null;
+      if (error === MALFORMED) return null;
       throw error;
     }
   }
@@ -108,7 +109,7 @@ class Reader {
     this.at++;
     this.depth++;
     if (this.depth > this.depthMax) this.depthMax = this.depth;
-    if (this.depth > DEPTH_MAX) throw new Malformed();
+    if (this.depth > DEPTH_MAX) throw MALFORMED;
   }
 
   private object(): ObjectNode {
@@ -118,14 +119,14 @@ class Reader {
     if (!this.took("}")) {
       do {
         this.space();
-        if (this.text[this.at] !== '"') throw new Malformed();
+        if (this.text[this.at] !== '"') throw MALFORMED;
         const key = this.string().bytes;
         this.space();
-        if (!this.took(":")) throw new Malformed();
+        if (!this.took(":")) throw MALFORMED;
         members.push({ key, value: this.value() });
         this.space();
       } while (this.took(","));
-      if (!this.took("}")) throw new Malformed();
+      if (!this.took("}")) throw MALFORMED;
     }
     this.depth--;
     return { kind: "object", members };
@@ -140,7 +141,7 @@ class Reader {
         items.push(this.value());
         this.space();
       } while (this.took(","));
-      if (!this.took("]")) throw new Malformed();
+      if (!this.took("]")) throw MALFORMED;
     }
     this.depth--;
     return { kind: "list", items };
@@ -158,7 +159,7 @@ class Reader {
     }
     NUMBER.lastIndex = this.at;
     const match = NUMBER.exec(this.text);
-    if (match === null) throw new Malformed();
+    if (match === null) throw MALFORMED;
     return this.scalar(match[0]);
   }
 
@@ -176,7 +177,7 @@ class Reader {
       if (c === 0x22) break;
       // NaN, at the end, is in no relation.
       if (!(c >= 0x20)) {
-        if (Number.isNaN(c)) throw new Malformed();
+        if (Number.isNaN(c)) throw MALFORMED;
         this.hasControls = true;
       } else if (c === 0x5c) {
         hasEscapes = true;
@@ -221,7 +222,7 @@ function decode(raw: Buffer): Uint8Array {
 /** The code unit of the escape at `at`. */
 function unit(text: string, at: number): number {
   const match = /^\\u([0-9a-fA-F]{4})/.exec(text.slice(at, at + 6));
-  if (match === null) throw new Malformed();
+  if (match === null) throw MALFORMED;
   return parseInt(match[1]!, 16);
 }
 
