@@ -2,6 +2,7 @@
 // writes to shared data, where the hashes of a prompt can be seen.
 import { readFileSync } from "node:fs";
 import {
+  DESTINATION_HEADER,
   HeaderMap,
   type HttpCall,
   type Pair,
@@ -180,6 +181,8 @@ const ANSWER: readonly Pair[] = [
 export interface Outcome {
   reason: string;
   model: string | null;
+  /** The pods that the filter named. */
+  destination: string | null;
   /** The bytes that the pod got; null where the filter answered itself. */
   body: Uint8Array | null;
 }
@@ -209,7 +212,7 @@ export function sendBody(
   const { upstream } = stream;
   const isPassed = upstream.headers !== null && stream.localResponse === null;
   if (isPassed) {
-    stream.upstreamAddress = upstream.headers?.get("x-gateway-destination-endpoint") ?? null;
+    stream.upstreamAddress = upstream.headers?.get(DESTINATION_HEADER)?.split(",")[0] ?? null;
     stream.attempts = 1;
     stream.responseHeaders(HeaderMap.from(ANSWER), true);
   }
@@ -218,6 +221,7 @@ export function sendBody(
   return {
     reason: /reason=([a-z-]+)/.exec(decision)?.[1] ?? (isPassed ? "none" : "held"),
     model: upstream.headers?.get(MODEL_HEADER) ?? null,
+    destination: upstream.headers?.get(DESTINATION_HEADER) ?? null,
     body: isPassed ? (upstream.body?.toBytes() ?? new Uint8Array(0)) : null,
   };
 }
