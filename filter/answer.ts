@@ -16,6 +16,7 @@ import { tokenEnds, tokensOf } from "./decide";
 import { HeaderQuery } from "./host/header-query";
 import { REASON_NAMES, REASONS } from "./pick/reason";
 import { Pool } from "./pool";
+import { endProbe, judgeEnd, judgeFirstToken, judgeHeaders } from "./response/verdict";
 import { startsWithIgnoringCase } from "./request/classify";
 import { RequestKind } from "./request/prompt-parser";
 import { Root } from "./root";
@@ -61,7 +62,11 @@ export function onAnswerBody(stream: Stream, size: u32, isEnd: bool): void {
   if (!stream.hold.isHeld) return;
   const pool = changetype<Pool>(stream.pool);
   if (stream.readsAnswer) readAnswer(stream, size);
-  if (size > 0 && !stream.hasFirstByte && isFirstToken(stream)) noteFirstByte(stream, pool);
+  if (size > 0) {
+    const atMs = nowMs();
+    pool.endpoints.at(stream.hold.endpoint).progressAtMs = atMs;
+    if (!stream.hasFirstByte && isFirstToken(stream)) noteFirstByte(stream, pool, atMs);
+  }
   if (isEnd) finishAnswer(stream, pool, true);
 }
 
@@ -77,6 +82,8 @@ function isFirstToken(stream: Stream): bool {
 export function finishAnswer(stream: Stream, pool: Pool, isWhole: bool): void {
   if (!stream.hold.isHeld) return;
   if (isWhole && stream.readsAnswer) learn(stream, pool, nowMs());
+  if (!isWhole) judgeEnd(stream, pool);
+  endProbe(stream, pool);
   // A refused prompt was never prefilled.
   if (stream.status >= 400) forgetPrompt(stream, pool);
   clearOverdue(stream, pool);
@@ -88,9 +95,7 @@ export function finishAnswer(stream: Stream, pool: Pool, isWhole: bool): void {
 export function markOverdue(stream: Stream, pool: Pool): void {
   if (stream.hasFirstByte || stream.isOverdue) return;
   stream.isOverdue = true;
-  const endpoint = pool.endpoints.at(stream.hold.endpoint);
-  endpoint.overdueCount += 1;
-  endpoint.overdueRoutedSumMs += stream.routedAtMs;
+  pool.endpoints.at(stream.hold.endpoint).noteOverdue(stream.routedAtMs);
 }
 
 function clearOverdue(stream: Stream, pool: Pool): void {
@@ -106,16 +111,20 @@ function noteServer(stream: Stream, pool: Pool): void {
   headers.read(HeaderMap.Response);
   const status = statusCode();
   if (status == 200 && stream.kind != 0) noteType(stream);
-  // Our own and Envoy's local answers have no upstream: no pod has seen the prompt.
+  // Our own answers and some of Envoy's have no upstream: no pod has seen the prompt. Where Envoy
+  // answers for a pod that failed, that pod is the upstream, and the status 502 to 504.
   if (!getProperty(UPSTREAM_ADDRESS)) {
     stream.readsAnswer = false;
     forgetPrompt(stream, pool);
     return;
   }
   stream.status = status;
-  const endpoint = pool.endpoints.at(stream.hold.endpoint);
-  if (sameBytes(resultAt, resultSize, endpoint.address, endpoint.addressSize)) return;
-  moveTo(stream, pool, pool.endpoints.find(resultAt, resultSize));
+  const first = <i32>stream.hold.endpoint;
+  const endpoint = pool.endpoints.at(first);
+  const isFirst = sameBytes(resultAt, resultSize, endpoint.address, endpoint.addressSize);
+  const server = isFirst ? first : pool.endpoints.find(resultAt, resultSize);
+  judgeHeaders(stream, pool, server);
+  if (!isFirst) moveTo(stream, pool, server);
 }
 
 /** Whether the answer's bytes are worth reading, and how they are to be read. */
@@ -178,10 +187,10 @@ function readAnswer(stream: Stream, size: u32): void {
   }
 }
 
-function noteFirstByte(stream: Stream, pool: Pool): void {
+function noteFirstByte(stream: Stream, pool: Pool, atMs: f64): void {
   stream.hasFirstByte = true;
-  stream.firstByteMs = nowMs();
-  pool.endpoints.at(stream.hold.endpoint).progressAtMs = stream.firstByteMs;
+  stream.firstByteMs = atMs;
+  judgeFirstToken(stream, pool);
   clearOverdue(stream, pool);
   stream.hold.releaseBacklog(pool.endpoints);
   setDeadline(stream, NEVER);

@@ -101,6 +101,26 @@ export const RETRY_AFTER_SECONDS_MAX: f64 = 60;
 export const OVERDUE_FACTOR: f64 = 3;
 export const OVERDUE_SLACK_MS: f64 = 1000;
 
+/** Requests that a VM holds while there is no pod (`noPodWait`), and the bytes of their bodies. */
+export const WAITING_MAX: u32 = 1024;
+export const WAITING_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/** Silence of a pod with an overdue first byte after which it gets no request any more. */
+export const HUNG_MS: f64 = 4500;
+
+/** Failures in a row, over all VMs, after which a pod gets no request any more. */
+export const FAILURES_TO_EJECT: u32 = 3;
+
+/** The first probe of an ejected pod comes so long after; the wait doubles with each that fails. */
+export const PROBE_FIRST_MS: f64 = 1000;
+export const PROBE_MAX_MS: f64 = 60000;
+
+/** A probe whose VM has ended holds the others back for so long. */
+export const PROBE_ANSWER_MS: f64 = 60000;
+
+/** Pods in trouble that are followed at a time: half of all that a table can list. */
+export const TROUBLES_MAX: u32 = ENDPOINTS_MAX / 2;
+
 /** Age at which an unconfirmed prefix counts as evicted rather than as still being computed. */
 export const MISPREDICTION_AGE_STEPS: u32 = 10000 / TOUCH_STEP_MS;
 

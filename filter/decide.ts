@@ -12,6 +12,7 @@ import { count, countDecision, Counter, isTimed, recordDecision } from "./metric
 import { refusal, sendRefusal } from "./models/local-reply";
 import { resolution } from "./models/resolve";
 import { Criticality } from "./models/section";
+import { Rates } from "./load/rates";
 import { fallBack, Reason } from "./pick/reason";
 import { pick, PickAnswer, PickQuery, rendezvous } from "./pick/pick";
 import { Pool } from "./pool";
@@ -23,6 +24,9 @@ import { NEVER, Phase, setDeadline, Stream } from "./stream-slots";
 export const UNDECIDED: i32 = -1;
 /** An answer that is not streamed is looked at this often, for its backlog. */
 export const DRAIN_STEP_MS: f64 = 50;
+
+/** Of the mean length; few answers are longer. */
+const LONG_ANSWER: f64 = 4;
 
 const query = new PickQuery();
 const answer = new PickAnswer();
@@ -41,6 +45,7 @@ export function decide(stream: Stream, root: Root, given: i32, startNs: u64): bo
   const nowMs = <f64>startNs / 1e6;
   // The model may have led to another pool than the headers.
   pool.serve(nowMs);
+  pool.health.refresh(nowMs);
   const reason = reasonBefore(stream, pool, root.config, given);
   stream.reason = reason;
   if (!fallBack(reason)) {
@@ -69,6 +74,7 @@ export function decide(stream: Stream, root: Root, given: i32, startNs: u64): bo
     return false;
   }
   if (usesPrefix) stream.reason = reasonAfter();
+  probe(stream, pool, nowMs);
   take(stream, root, pool, nowMs);
   if (usesPrefix && stream.kind != RequestKind.Embeddings) insert(stream, pool, nowMs);
   setDestination(root, pool);
@@ -157,6 +163,20 @@ export function tokensOf(prompt: PromptState, pool: Pool): f64 {
   return bytes == 0 ? 0 : Math.max(Math.floor(bytes * perByte), 1);
 }
 
+/** Where an ejected pod is due to be tried, this request is it; its retry goes to the best one. */
+function probe(stream: Stream, pool: Pool, nowMs: f64): void {
+  if (stream.kind == 0 || stream.criticality == <u8>Criticality.Critical) return;
+  const number = pool.health.claimProbe(nowMs);
+  if (number < 0) return;
+  stream.reason = Reason.Probe;
+  stream.probed = number;
+  answer.second = answer.first;
+  answer.first = number;
+  answer.matchedTokens = 0;
+  answer.isClear = false;
+  store<u16>(query.depths + ((<usize>number) << 1), 0);
+}
+
 function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   const first = <u32>answer.first;
   const endpoint = pool.endpoints.at(first);
@@ -165,15 +185,24 @@ function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   const outputTokens = stream.kind == 0 ? 0 : Math.min(pool.rates.outputTokens, bound);
   stream.workTokens = answer.isClear ? <u32>endpoint.backlogTokensOfAll + uncached : 0;
   stream.hold.take(pool.endpoints, first, uncached, uncached + <u32>outputTokens);
+  stream.second = answer.second;
   stream.phase = Phase.Routed;
   stream.routedAtMs = nowMs;
   stream.predictedSeconds = answer.firstDelay;
   stream.promptTokens = <u32>query.promptTokens;
   stream.matchedTokens = <u32>answer.matchedTokens;
   const predictedMs = answer.firstDelay * 1e3;
-  const overdueMs = OVERDUE_FACTOR * predictedMs + OVERDUE_SLACK_MS;
-  const stepMs = stream.wantsStream ? overdueMs : Math.min(predictedMs, DRAIN_STEP_MS);
-  setDeadline(stream, nowMs + stepMs);
+  const firstByteMs = predictedMs + (stream.wantsStream ? 0 : answerMs(pool.rates));
+  stream.overdueAtMs = nowMs + OVERDUE_FACTOR * firstByteMs + OVERDUE_SLACK_MS;
+  const drainAtMs = nowMs + Math.min(predictedMs, DRAIN_STEP_MS);
+  setDeadline(stream, stream.wantsStream ? stream.overdueAtMs : drainAtMs);
+}
+
+/** An answer that is not streamed comes whole: as long as it may get, or much longer than usual. */
+function answerMs(rates: Rates): f64 {
+  const bound = <f64>query.maxOutputTokens;
+  const tokens = bound > 0 ? bound : LONG_ANSWER * rates.outputTokens;
+  return tokens * rates.secondsPerOutputToken * 1e3;
 }
 
 function insert(stream: Stream, pool: Pool, nowMs: f64): void {

@@ -6,25 +6,30 @@ import { REASON_NAMES, REASONS } from "./pick/reason";
 /** Numbers of the counters in the list; those of the reasons come first, in their order. */
 export const enum Counter {
   /** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
-  PromptTokens = 17,
-  MatchedTokens = 18,
+  PromptTokens = 18,
+  MatchedTokens = 19,
   /** Answers whose pod had cached much less than was believed. */
-  Mispredictions = 19,
+  Mispredictions = 20,
   /** Decisions that set no destination. */
-  Fallbacks = 20,
+  Fallbacks = 21,
   /** Answers of the sidecar that were not sound, or did not come. */
-  SyncFailures = 21,
+  SyncFailures = 22,
   /** Journal segments of neighbours that were overwritten before they were read. */
-  Lapped = 22,
+  Lapped = 23,
   /** Sections of models in load tables that were not sound. */
-  BadModels = 23,
+  BadModels = 24,
   /** Bodies whose model was rewritten. */
-  Rewritten = 24,
+  Rewritten = 25,
   /** Answers of the sidecar whose records were not all applied: too many, broken, or not news. */
-  BadRecords = 25,
+  BadRecords = 26,
+  /** Pods that were put out of the pick, and those that failed as much while half were out. */
+  Ejections = 27,
+  EjectionsWithheld = 28,
+  /** Requests sent to an ejected pod to see whether it answers again. */
+  Probes = 29,
 }
 
-const COUNTERS: i32 = 26;
+const COUNTERS: i32 = 30;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -37,6 +42,9 @@ const NAMES: StaticArray<string> = [
   "bad_models",
   "rewritten",
   "bad_records",
+  "ejections",
+  "ejections_withheld",
+  "probes",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
 /** What was counted since the last tick: a host call for each count would cost each request. */
@@ -50,6 +58,10 @@ let decisionUs: u32 = 0;
 let tableAgeMs: u32 = 0;
 /** Requests on their way to a pod or answered by it now, over all workers. */
 let inFlight: u32 = 0;
+/** Pods that are out of the pick, of all pools. */
+let ejected: u32 = 0;
+/** Requests that are held until there is a pod, over all workers. */
+let waitingForPod: u32 = 0;
 let isDefined: bool = false;
 let untimed: u32 = 0;
 
@@ -67,6 +79,8 @@ export function defineMetrics(): void {
   decisionUs = defineMetric(MetricKind.Histogram, "warmroute_decision_us");
   tableAgeMs = defineMetric(MetricKind.Gauge, "warmroute_table_age_ms");
   inFlight = defineMetric(MetricKind.Gauge, "warmroute_in_flight");
+  ejected = defineMetric(MetricKind.Gauge, "warmroute_ejected");
+  waitingForPod = defineMetric(MetricKind.Gauge, "warmroute_waiting_for_pod");
 }
 
 // @ts-ignore: decorator
@@ -103,11 +117,21 @@ export function flushMetrics(): void {
   }
 }
 
+/** What the gauges show. */
+export class Gauges {
+  inFlight: i32 = 0;
+  ejected: i32 = 0;
+  waitingForPod: i32 = 0;
+  tableAgeMs: f64 = 0;
+}
+
 /**
- * Sets the gauges, as a VM sees them. All VMs of an Envoy write the same two; each knows the table
+ * Sets the gauges, as a VM sees them. All VMs of an Envoy write the same ones; each knows the table
  * and the others' load, so any of them is right, and none leaves a share behind when it ends.
  */
-export function showGauges(requests: i32, ageMs: f64): void {
-  recordMetric(inFlight, requests);
-  recordMetric(tableAgeMs, <u64>Math.min(Math.max(ageMs, 0), 1e9));
+export function showGauges(gauges: Gauges): void {
+  recordMetric(inFlight, gauges.inFlight);
+  recordMetric(ejected, gauges.ejected);
+  recordMetric(waitingForPod, gauges.waitingForPod);
+  recordMetric(tableAgeMs, <u64>Math.min(Math.max(gauges.tableAgeMs, 0), 1e9));
 }

@@ -12,6 +12,7 @@ import {
 import { Bytes, utf8 } from "./host/bytes";
 import { random64 } from "./host/calls";
 import { Endpoints } from "./load/endpoint";
+import { Health } from "./load/health";
 import { Rates } from "./load/rates";
 import { CacheListener, readTable, TableHead } from "./load/table-reader";
 import { Sync } from "./load/sync";
@@ -28,6 +29,7 @@ const MIB: u32 = 1024 * 1024;
 
 export class Pool implements CacheListener, RecordSink {
   readonly endpoints: Endpoints;
+  readonly health: Health;
   readonly rates: Rates = new Rates();
   readonly table: TableHead = new TableHead();
   readonly models: ModelTable = new ModelTable();
@@ -60,6 +62,7 @@ export class Pool implements CacheListener, RecordSink {
     const endpoints = new Endpoints();
     this.own = own;
     this.endpoints = endpoints;
+    this.health = new Health(keys, endpoints);
     this.neighbourhood = new Neighbourhood(keys, endpoints, own);
     this.sync = new Sync(keys, own.head.incarnation);
     this.neighbourhood.attach(this);
@@ -101,6 +104,14 @@ export class Pool implements CacheListener, RecordSink {
     return this.tableAtMs != 0 && this.endpoints.pickableCount > 0;
   }
 
+  /** Requests that are held until there is a pod, the other VMs' as they last told. */
+  get waitingForPod(): u32 {
+    let sum = this.own.head.waitingForPod;
+    const others = this.neighbourhood.others;
+    for (let i = 0; i < others.length; i++) sum += unchecked(others[i]).head.waitingForPod;
+    return sum;
+  }
+
   /** Requests in flight: ours now, and the other VMs' as they last told. */
   get inFlight(): i32 {
     let sum = 0;
@@ -135,6 +146,8 @@ export class Pool implements CacheListener, RecordSink {
     this.sync.look(this);
     this.forgettable = FORGOTTEN_NODES_MAX;
     this.neighbourhood.tick(nowMs);
+    // After the heads: they tell which pods the other VMs saw compute.
+    this.health.tick(nowMs);
     // Last, so that what is new goes up with the report of this tick, and not with the one after.
     this.sync.pollInTurn(this, nowMs);
     const isOld = nowMs - this.tableAtMs > <f64>this.config.metricsMaxAgeMs;
@@ -158,6 +171,8 @@ export class Pool implements CacheListener, RecordSink {
 
   onCacheLost(endpoint: u32): void {
     this.index.forgetPod(endpoint);
+    // Not yet: the table that is being read lies where the next result of the host will.
+    this.endpoints.at(endpoint).isAnew = true;
   }
 
   onCapacity(endpoint: u32, tokens: u32): void {

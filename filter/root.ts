@@ -13,7 +13,7 @@ import {
   setTickPeriod,
 } from "./host/calls";
 import { HeaderQuery } from "./host/header-query";
-import { showGauges } from "./metrics";
+import { Gauges, showGauges } from "./metrics";
 import { Pool } from "./pool";
 import { requestQuery } from "./request/classify";
 
@@ -67,6 +67,7 @@ export class Root {
   /** A body can be of use: it decides the pod, or the model in it has to be looked at. */
   wantsBodies(atMs: f64): bool {
     if (this.modelHeader.size > 0 || this.awaitsTable(atMs)) return true;
+    if (this.config.noPodWait > 0) return true;
     for (let i = 0; i < this.pools.length; i++) {
       const pool = unchecked(this.pools[i]);
       if (pool.canDecide || pool.models.needsBodies) return true;
@@ -163,16 +164,23 @@ export function allRoots(): Root[] {
   return roots;
 }
 
-/** Sets the gauges: requests of all pools, and the age of the oldest table. */
+const gauges = new Gauges();
+
+/** Sets the gauges: sums over all pools, and the age of the oldest table. */
 export function showPools(atMs: f64): void {
-  let requests = 0;
-  let ageMs: f64 = 0;
+  gauges.inFlight = 0;
+  gauges.ejected = 0;
+  gauges.waitingForPod = 0;
+  gauges.tableAgeMs = 0;
   for (let i = 0; i < pools.length; i++) {
     const pool = unchecked(pools[i]);
-    requests += pool.inFlight;
-    if (pool.tableAtMs != 0) ageMs = Math.max(ageMs, atMs - pool.tableAtMs);
+    gauges.inFlight += pool.inFlight;
+    gauges.ejected += <i32>pool.health.ejectedCount;
+    gauges.waitingForPod += <i32>pool.waitingForPod;
+    if (pool.tableAtMs == 0) continue;
+    gauges.tableAgeMs = Math.max(gauges.tableAgeMs, atMs - pool.tableAtMs);
   }
-  showGauges(requests, ageMs);
+  showGauges(gauges);
 }
 
 /** The pools of a configuration, in its order; a name that comes twice is one pool. */

@@ -18,6 +18,7 @@ import { MODEL_NAME_BYTES_MAX } from "./request/prompt-draft";
 import { ParseStatus, RequestKind } from "./request/prompt-parser";
 import { Root } from "./root";
 import { Stream } from "./stream-slots";
+import { waitForPod } from "./waiting";
 
 const CONTENT_LENGTH = utf8("content-length");
 const digits = new ByteWriter(16);
@@ -44,7 +45,7 @@ export function readBody(stream: Stream, size: u32, sizeMax: u32): bool {
 
 /**
  * Routes a request by its body. `hasEnded`: no more of it comes, so JSON that has not ended by now
- * never does. False: the request was answered instead, and must stop.
+ * never does. False: the request was answered instead, or waits for a pod, and must stop.
  */
 export function routePrompt(stream: Stream, root: Root, startNs: u64, hasEnded: bool): bool {
   const prompt = stream.prompt;
@@ -67,6 +68,7 @@ export function routePrompt(stream: Stream, root: Root, startNs: u64, hasEnded: 
     refuse(stream, <Reason>refused);
     return false;
   }
+  if (hasEnded && waitForPod(stream, pool, root.config, <f64>startNs / 1e6)) return false;
   rescan(stream, pool, root);
   if (resolution.isOther) prompt.setModel(resolution.target, resolution.targetSize);
   prompt.build();

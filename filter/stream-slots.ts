@@ -34,7 +34,7 @@ export class Stream {
   answerIsEvents: bool;
   hasFirstByte: bool;
   isOverdue: bool;
-  /** All of the body is read; the request waits for a pool's first table. */
+  /** All of the body is read; the request waits for a pool's first table, or for a pod. */
   isWaiting: bool;
   /** Its headers have a content-length, and the objective's. */
   hasLength: bool;
@@ -51,12 +51,20 @@ export class Stream {
   matchedTokens: u32;
   /** Tokens of prefill ahead of the first byte, own ones too; 0 where nothing can be learned. */
   workTokens: u32;
+  /** The second choice, -1 for none. */
+  second: i32;
+  /** The ejected pod that this request is a probe of, until there is a verdict; else -1. */
+  probed: i32;
   /** Checkpoints that the pod held already when the request was routed. */
   matchedDepth: u16;
   /** Last touch of the deepest checkpoint that matched, before this request. */
   priorTouch: u32;
   heldAtMs: f64;
+  /** It waits for a pod, until then at most; 0: it does not. */
+  waitUntilMs: f64;
   routedAtMs: f64;
+  /** From then on its first byte is overdue. */
+  overdueAtMs: f64;
   firstByteMs: f64;
   predictedSeconds: f64;
   /** Time spent on it in the VM, for the histogram. */
@@ -122,6 +130,7 @@ export function openStream(contextId: u32, root: usize): Stream | null {
   stream.contextId = contextId;
   stream.slot = slot;
   stream.root = root;
+  stream.probed = -1;
   setDeadline(stream, NEVER);
   let cell = home(contextId);
   while (load<u32>(finder + ((<usize>cell) << 3), 4) != 0) cell = next(cell);

@@ -29,6 +29,7 @@ import {
   Stream,
   streamAt,
 } from "./stream-slots";
+import { endWait, stillWaits } from "./waiting";
 
 /** What a callback tells Envoy. */
 export const enum Action {
@@ -135,6 +136,7 @@ export function onStreamDelete(contextId: u32): void {
   const stream = findStream(contextId);
   if (stream == null) return;
   const root = rootOf(stream);
+  endWait(stream);
   if (stream.pool != 0) finishAnswer(stream, changetype<Pool>(stream.pool), false);
   closeStream(stream);
   root.streams -= 1;
@@ -185,14 +187,16 @@ function onBodyRead(stream: Stream, root: Root, startNs: u64, hasEnded: bool): A
   return routePrompt(stream, root, startNs, hasEnded) ? Action.Continue : Action.Pause;
 }
 
-/** The first table has come, or will not in time: the body is read with the key that it brought. */
+/** What it waited for has come, or will not in time: the body is read with the key of now. */
 function releaseWaiting(stream: Stream, root: Root, rootContextId: u32, atMs: f64): void {
-  if (root.awaitsTable(atMs)) return;
+  if (root.awaitsTable(atMs) || stillWaits(stream, atMs)) return;
+  const isRead = stream.waitUntilMs > 0;
+  endWait(stream);
   stream.isWaiting = false;
   setDeadline(stream, Infinity);
   setEffectiveContext(stream.contextId);
   const pool = unchecked(root.pools[0]);
-  if (pool.table.hasKey) {
+  if (isRead || pool.table.hasKey) {
     beginBody(stream, pool);
     readBody(stream, stream.bodySeen, root.config.maxBodyBytes);
   }
@@ -220,9 +224,9 @@ function releaseStalled(stream: Stream, root: Root, rootContextId: u32): void {
   setEffectiveContext(rootContextId);
 }
 
-/** A streamed answer is overdue; the prompt of one that is not streamed counts as prefilled. */
+/** An answer is overdue; before, the prompt of one that is not streamed counts as prefilled. */
 function lookAfter(stream: Stream, pool: Pool, atMs: f64): void {
-  if (stream.wantsStream) {
+  if (stream.wantsStream || !stream.hold.isUnprefilled) {
     setDeadline(stream, Infinity);
     markOverdue(stream, pool);
     return;
@@ -232,7 +236,7 @@ function lookAfter(stream: Stream, pool: Pool, atMs: f64): void {
   const isSeenRunning = endpoint.scrapedAtMs > stream.routedAtMs && endpoint.waiting == 0;
   if (isPast || isSeenRunning) {
     stream.hold.releaseBacklog(pool.endpoints);
-    setDeadline(stream, Infinity);
+    setDeadline(stream, stream.overdueAtMs);
   } else {
     setDeadline(stream, atMs + DRAIN_STEP_MS);
   }

@@ -112,6 +112,12 @@ export class Config {
    * pods' answers. Unit: ms.
    */
   tpotMs: f64 = 12;
+  /**
+   * Time that a request with a prompt is held while its pool has no pod that may be picked, as
+   * when pods are scaled from zero; then, and with 0 at once, the cluster's own policy decides.
+   * At most 1,024 requests and 256 MiB of bodies are held in each worker. Unit: s.
+   */
+  noPodWait: u32 = 0;
   /** KV cache capacity of a pod whose metrics do not tell it. Unit: tokens. */
   defaultCapacityTokens: u32 = 100000;
   /** FNV-1a, 64 bits, over the bytes of the configuration as Envoy gave them. */
@@ -141,7 +147,7 @@ export class KeyRule {
   ) {}
 }
 
-export const KEY_COUNT: i32 = 25;
+export const KEY_COUNT: i32 = 26;
 
 /** The rule of each key, by key number. */
 export const KEY_RULES: KeyRule[] = [
@@ -434,6 +440,19 @@ export const KEY_RULES: KeyRule[] = [
     "a number from 0.1 to 10000",
   ),
   new KeyRule(
+    "noPodWait",
+    KeyKind.Integer,
+    false,
+    0,
+    3600,
+    0x0,
+    0x0,
+    0,
+    [],
+    [],
+    "an integer from 0 to 3600",
+  ),
+  new KeyRule(
     "defaultCapacityTokens",
     KeyKind.Integer,
     false,
@@ -548,6 +567,9 @@ export function setNumber(config: Config, key: i32, value: f64): void {
       config.tpotMs = value;
       break;
     case 24:
+      config.noPodWait = <u32>value;
+      break;
+    case 25:
       config.defaultCapacityTokens = <u32>value;
       break;
   }

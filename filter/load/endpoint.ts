@@ -1,5 +1,5 @@
 // What is known of each pod: its row of the newest table, our requests there, its learned rates.
-import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX } from "../constants";
+import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX, HUNG_MS } from "../constants";
 
 /** A count that the pod's page lacked. */
 export const MISSING: u32 = 0xffffffff;
@@ -22,7 +22,18 @@ export class Endpoint {
   isCacheOff: bool;
   /** It holds as many LoRA adapters as it may. */
   isAtAdapterLimit: bool;
+  /** Something is held against it (filter/load/health.ts). */
+  isTroubled: bool;
+  /** Out of the pick, for failures or for its silence. */
+  isEjected: bool;
+  /** Ejected before the newest look at the troubles; only of use while they are read. */
+  wasEjected: bool;
+  /** Another process, or another pod, since the troubles were last looked at. */
+  isAnew: bool;
+  /** Ejected for its silence. */
+  isHung: bool;
   addressSize: u8;
+  addressHash: u64;
   epoch: u32;
   /** Grows whenever the row's cache is another one: another pod, or one that has started anew. */
   life: u32;
@@ -52,8 +63,10 @@ export class Endpoint {
   /** First bytes of ours that are overdue, and the sum of the times they were routed at. */
   overdueCount: i32;
   overdueRoutedSumMs: f64;
-  /** When the pod was last seen to compute: a first byte of ours, or counters that moved. */
+  /** When the pod was last seen to compute: a byte of any answer, or counters that moved. */
   progressAtMs: f64;
+  /** Since when nothing came while a first byte was overdue; of no use once it has progressed. */
+  silentSinceMs: f64;
   /** Prompt and generated tokens of its last page, added; NaN: it tells neither. */
   computedTokens: f64;
 
@@ -126,11 +139,31 @@ export class Endpoint {
 
   /**
    * Mean age of the requests whose first byte is overdue, while the pod shows no progress. A pod
-   * that computes is behind, which the other terms of its delay say, and not hung.
+   * that computes is behind, which the other terms of its delay say, and not hung. Where these
+   * requests' clients have left, the pod's silence stands for them.
    */
   overdueMs(nowMs: f64): f64 {
-    if (this.overdueCount <= 0 || nowMs - this.progressAtMs < PROGRESS_MAX_AGE_MS) return 0;
+    if (nowMs - this.progressAtMs < PROGRESS_MAX_AGE_MS) return 0;
+    if (this.overdueCount <= 0) return this.silentMs(nowMs);
     return Math.max(nowMs - this.overdueRoutedSumMs / <f64>this.overdueCount, 0);
+  }
+
+  /** A first byte of a request routed at `routedAtMs` is overdue. */
+  noteOverdue(routedAtMs: f64): void {
+    this.overdueCount += 1;
+    this.overdueRoutedSumMs += routedAtMs;
+    if (this.silentSinceMs > 0 && this.silentSinceMs >= this.progressAtMs) return;
+    this.silentSinceMs = Math.max(routedAtMs, this.progressAtMs);
+  }
+
+  /** It takes requests and answers none. */
+  isSilent(nowMs: f64): bool {
+    return this.silentMs(nowMs) >= HUNG_MS;
+  }
+
+  private silentMs(nowMs: f64): f64 {
+    const isSilent = this.silentSinceMs > 0 && this.silentSinceMs >= this.progressAtMs;
+    return isSilent ? nowMs - this.silentSinceMs : 0;
   }
 
   // @ts-ignore: decorator
@@ -215,13 +248,13 @@ export class Endpoints {
     return -1;
   }
 
-  /** Makes the list and the bitmap of the pods that may be picked. */
+  /** Makes the list and the bitmap of the pods that may be picked and are not ejected. */
   listPickable(): void {
     memory.fill(this.pickableBits, 0, ENDPOINTS_MAX / 8);
     let count: u32 = 0;
     for (let number: u32 = 0; number < this.limit; number++) {
       const endpoint = this.at(number);
-      if (!endpoint.isListed || !endpoint.mayBePicked) continue;
+      if (!endpoint.isListed || !endpoint.mayBePicked || endpoint.isEjected) continue;
       store<u16>(this.pickable + ((<usize>count) << 1), <u16>number);
       count += 1;
       const word = this.pickableBits + (((<usize>number) >> 6) << 3);

@@ -27,7 +27,8 @@ const SEQUENCE = utf8(',"tableSequence":');
 const RECORDS = utf8(',"records":{"sidecar":"');
 const NEXT = utf8('","next":');
 const REASONS_OPEN = utf8('},"reasons":{');
-const PROMPT = utf8('},"promptTokens":');
+const WAITING = utf8('},"waitingForPod":');
+const PROMPT = utf8(',"promptTokens":');
 const MATCHED = utf8(',"matchedTokens":');
 const MISPREDICTIONS = utf8(',"mispredictions":');
 const RATES = utf8(',"rates":{"bytesPerToken":');
@@ -44,6 +45,8 @@ const IN_FLIGHT = utf8(',"inFlight":');
 const UNPREFILLED = utf8(',"unprefilled":');
 const BACKLOG = utf8(',"backlogTokens":');
 const KV = utf8(',"kvTokens":');
+const FAILING = utf8(',"ejected":"failing"');
+const HUNG = utf8(',"ejected":"hung"');
 const CLOSE_OBJECT = utf8("}");
 const DECISIONS = utf8('],"decisions":[');
 const AGE = utf8('{"ageMs":');
@@ -131,11 +134,14 @@ function writeCounters(to: ByteWriter, heads: Head[]): void {
   let prompt: u64 = 0;
   let matched: u64 = 0;
   let mispredictions: u64 = 0;
+  let waiting: u64 = 0;
   for (let i = 0; i < heads.length; i++) {
     prompt += heads[i].promptTokens;
     matched += heads[i].matchedTokens;
     mispredictions += heads[i].mispredictions;
+    waiting += heads[i].waitingForPod;
   }
+  number(to, WAITING, <f64>waiting);
   number(to, PROMPT, <f64>prompt);
   number(to, MATCHED, <f64>matched);
   number(to, MISPREDICTIONS, <f64>mispredictions);
@@ -176,14 +182,16 @@ function writePods(to: ByteWriter, pool: Pool): void {
   let isFirst = true;
   for (let i: u32 = 0; i < pool.endpoints.limit; i++) {
     const endpoint = pool.endpoints.at(i);
-    if (endpoint.inFlight <= 0 || to.size + TAIL_BYTES > to.capacity) continue;
+    if (endpoint.inFlight <= 0 && !endpoint.isEjected) continue;
+    if (to.size + TAIL_BYTES > to.capacity) continue;
     if (!isFirst) to.bytes(COMMA);
     isFirst = false;
     number(to, POD_NUMBER, <f64>i);
-    number(to, IN_FLIGHT, <f64>endpoint.inFlight);
-    number(to, UNPREFILLED, <f64>endpoint.unprefilled);
-    number(to, BACKLOG, endpoint.backlogTokens);
-    number(to, KV, endpoint.kvTokens);
+    number(to, IN_FLIGHT, <f64>max(endpoint.inFlight, 0));
+    number(to, UNPREFILLED, <f64>max(endpoint.unprefilled, 0));
+    number(to, BACKLOG, Math.max(endpoint.backlogTokens, 0));
+    number(to, KV, Math.max(endpoint.kvTokens, 0));
+    if (endpoint.isEjected) to.bytes(endpoint.isHung ? HUNG : FAILING);
     to.bytes(CLOSE_OBJECT);
   }
 }

@@ -139,6 +139,7 @@ function readRow(
     endpoint.life += 1;
     endpoint.predictedHits = 0;
     endpoint.confirmedHits = 0;
+    endpoint.silentSinceMs = 0;
   }
   if (isSameCache && capacityTokens == 0) capacityTokens = endpoint.capacityTokens;
   if (!isSameCache || endpoint.capacityTokens != capacityTokens) {
@@ -158,6 +159,14 @@ function readRow(
   endpoint.scrapedAtMs = ageMs == NEVER_SCRAPED ? 0 : receivedAtMs - <f64>ageMs;
   endpoint.addressSize = <u8>addressSize;
   memory.copy(endpoint.address, row + 64, ADDRESS_BYTES_MAX);
+  if (!isSamePod) endpoint.addressHash = hashOf(endpoint.address, addressSize);
+}
+
+/** FNV-1a: tells one pod's address from another's. */
+function hashOf(at: usize, size: u32): u64 {
+  let hash: u64 = 0xcbf29ce484222325;
+  for (let i: u32 = 0; i < size; i++) hash = (hash ^ (<u64>load<u8>(at + i))) * 0x100000001b3;
+  return hash;
 }
 
 function readShared(row: usize, rowBytes: u32, endpoint: Endpoint): void {

@@ -36,9 +36,11 @@ export const enum Reason {
   Unrewritten = 15,
   /** The list of models, which the filter knows: answered 200. */
   ModelList = 16,
+  /** An ejected pod is tried with this request. */
+  Probe = 17,
 }
 
-export const REASONS: u32 = 17;
+export const REASONS: u32 = 18;
 
 /** Names in metrics, headers and reports, in the order of Reason. */
 export const REASON_NAMES: StaticArray<string> = [
@@ -59,6 +61,7 @@ export const REASON_NAMES: StaticArray<string> = [
   "shed",
   "unrewritten",
   "model-list",
+  "probe",
 ];
 
 /**

@@ -17,6 +17,8 @@ export class Head {
   segmentSequence: u32;
   segmentUsed: u32;
   entryCount: u32;
+  /** Requests that it holds until there is a pod. */
+  waitingForPod: u32;
   /** A body came while headers were held: the allow flag is set. */
   isAllowProven: bool;
   /** A held request was released because its body did not come. */
@@ -80,6 +82,8 @@ export class HeadEntry {
   unused: u16;
   backlogTokens: u32;
   kvTokens: u32;
+  /** When the VM last saw it compute. */
+  progressAtMs: f64;
 }
 
 const DECISIONS_OFFSET: usize = offsetof<Head>() + REASONS_ROOM * 8;
@@ -117,6 +121,7 @@ export class OwnHead {
       entry.unprefilled = <u16>min(endpoint.ownUnprefilled, 0xffff);
       entry.backlogTokens = <u32>min<i64>(endpoint.ownBacklogTokens, 0xffffffff);
       entry.kvTokens = <u32>min<i64>(endpoint.ownKvTokens, 0xffffffff);
+      entry.progressAtMs = endpoint.progressAtMs;
     }
     head.entryCount = entries;
     const bytes = HEAD_FIXED_BYTES + <usize>entries * offsetof<HeadEntry>();

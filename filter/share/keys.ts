@@ -26,6 +26,11 @@ export class SharedKeys {
     return this.make(0x74, 0, 0, 1);
   }
 
+  /** Pods in trouble. */
+  health(): usize {
+    return this.make(0x65, 0, 0, 1);
+  }
+
   /** One VM's head record. */
   head(vm: u32): usize {
     return this.make(0x68, vm, 0, 3);

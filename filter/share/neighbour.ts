@@ -96,6 +96,7 @@ export class Neighbour {
       const entry: HeadEntry = head.entry(i);
       if (<u32>entry.endpoint >= ENDPOINTS_MAX) continue;
       const endpoint = endpoints.at(entry.endpoint);
+      if (entry.progressAtMs > endpoint.progressAtMs) endpoint.progressAtMs = entry.progressAtMs;
       endpoint.otherInFlight += sign * <i32>entry.inFlight;
       endpoint.otherUnprefilled += sign * <i32>entry.unprefilled;
       endpoint.otherBacklogTokens += <i64>sign * <i64>entry.backlogTokens;

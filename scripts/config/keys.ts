@@ -22,7 +22,7 @@ const words = {
   lengthMax: z.int().max(255),
   charset: z.string().min(1),
 };
-const unit = z.enum(["bytes", "MiB", "ms", "µs", "ns", "tokens"]).optional();
+const unit = z.enum(["bytes", "MiB", "ms", "µs", "ns", "s", "tokens"]).optional();
 
 const keySchema = z.discriminatedUnion("type", [
   z.strictObject({

@@ -15,7 +15,13 @@ test(`${REQUESTS} random requests over two VMs leave nothing behind`, () => {
   assert.deepEqual(memoryBytesEnd, memoryBytesWarm);
   assert.equal(inFlight, 0);
   const { json } = gateway.report();
-  assert.deepEqual(json.pods, []);
+  // Pods that fail at random may be ejected at the end; there is nothing on any.
+  const loads = json.pods.flatMap(({ inFlight, backlogTokens, kvTokens }) => [
+    inFlight,
+    backlogTokens,
+    kvTokens,
+  ]);
+  assert.ok(loads.every((load) => load === 0));
   // The kinds of decisions all came about, so this was a test.
   for (const reason of ["prefix", "load", "cold", "no-prompt", "fallback-json"]) {
     assert.ok((json.reasons[reason] ?? 0) > 100, `${reason}: ${json.reasons[reason]}`);

@@ -15,7 +15,7 @@ describe("reasons", () => {
     for (let i = 0; i < REASON_NAMES.length; i++) names.add(REASON_NAMES[i]);
     expect(<u32>names.size).toBe(REASONS);
     // The last of the list: a reason that is added must move it.
-    expect(<u32>Reason.ModelList + 1).toBe(REASONS);
+    expect(<u32>Reason.Probe + 1).toBe(REASONS);
   });
 
   test("have names of lower-case letters and hyphens, as metrics and headers want them", () => {
@@ -47,6 +47,7 @@ describe("reasons", () => {
     expect(REASON_NAMES[Reason.Shed]).toBe("shed");
     expect(REASON_NAMES[Reason.Unrewritten]).toBe("unrewritten");
     expect(REASON_NAMES[Reason.ModelList]).toBe("model-list");
+    expect(REASON_NAMES[Reason.Probe]).toBe("probe");
   });
 
   test("have room in the head record", () => {

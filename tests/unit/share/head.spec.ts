@@ -69,7 +69,7 @@ describe("a head", () => {
       worker.holds(number, 70000, i64.MAX_VALUE, i64.MAX_VALUE);
     }
     worker.shows(NOW_MS);
-    expect(<usize>HEAD_BYTES_MAX).toBe(HEAD_FIXED_BYTES + ENDPOINTS_MAX * 16);
+    expect(<usize>HEAD_BYTES_MAX).toBe(HEAD_FIXED_BYTES + ENDPOINTS_MAX * 24);
     const head = published(worker) as Head;
     expect(<usize>resultSize).toBe(HEAD_BYTES_MAX);
     // What is more than a field holds is the most that it holds.
@@ -122,23 +122,23 @@ describe("what is no head", () => {
     const counts: u32[] = [0, 1, 7, ENDPOINTS_MAX];
     for (let i = 0; i < counts.length; i++) {
       changetype<Head>(at).entryCount = counts[i];
-      const size = <u32>HEAD_FIXED_BYTES + 16 * counts[i];
+      const size = <u32>HEAD_FIXED_BYTES + 24 * counts[i];
       expect(isHead(at, size)).toBe(true);
       expect(isHead(at, size - 1)).toBe(false);
       expect(isHead(at, size + 1)).toBe(false);
-      expect(isHead(at, size + 16)).toBe(false);
+      expect(isHead(at, size + 24)).toBe(false);
     }
     expect(isHead(at, 0)).toBe(false);
     heap.free(at);
   });
 
   test("is one with more entries than there are endpoints, also where the size wraps", () => {
-    const at = heap.alloc(HEAD_BYTES_MAX + 16);
-    memory.fill(at, 0, HEAD_BYTES_MAX + 16);
+    const at = heap.alloc(HEAD_BYTES_MAX + 24);
+    memory.fill(at, 0, HEAD_BYTES_MAX + 24);
     const counts: u32[] = [ENDPOINTS_MAX + 1, 0x10000000, u32.MAX_VALUE];
     for (let i = 0; i < counts.length; i++) {
       changetype<Head>(at).entryCount = counts[i];
-      expect(isHead(at, <u32>HEAD_FIXED_BYTES + 16 * counts[i])).toBe(false);
+      expect(isHead(at, <u32>HEAD_FIXED_BYTES + 24 * counts[i])).toBe(false);
     }
     heap.free(at);
   });

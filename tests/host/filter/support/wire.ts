@@ -18,6 +18,8 @@ export interface PodRow {
   running?: number | null;
   kvUse?: number | null;
   capacityTokens?: number;
+  /** Prompt and generated tokens so far; absent: the pod tells neither. */
+  computedTokens?: [prompt: number, generated: number];
   /** What other gateways have there; absent: not shared. */
   shared?: SharedLoad | null | undefined;
 }
@@ -81,6 +83,7 @@ function encodeRow(row: PodRow, table: Buffer, at: number): void {
   table.writeFloatLE(row.kvUse ?? NaN, at + 20);
   table.writeUInt32LE(row.capacityTokens ?? 0, at + 24);
   for (const counter of [32, 40, 48, 56]) table.writeDoubleLE(NaN, at + counter);
+  row.computedTokens?.forEach((tokens, i) => table.writeDoubleLE(tokens, at + 32 + 8 * i));
   table.write(row.address, at + 64, "latin1");
   const { inFlight, unprefilled, backlogTokens, kvTokens } = row.shared ?? NOT_SHARED;
   [inFlight, unprefilled, backlogTokens, kvTokens].forEach((value, i) => {
@@ -127,6 +130,7 @@ export interface ReportJson {
   tableSequence: number;
   records: Cursor;
   reasons: Record<string, number>;
+  waitingForPod: number;
   promptTokens: number;
   matchedTokens: number;
   mispredictions: number;
@@ -143,6 +147,8 @@ export interface ReportJson {
     unprefilled: number;
     backlogTokens: number;
     kvTokens: number;
+    /** Why it is out of the pick, where it is. */
+    ejected?: "failing" | "hung";
   }[];
   decisions: {
     ageMs: number;

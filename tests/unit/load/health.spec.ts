@@ -1,0 +1,157 @@
+// Pods in trouble as two VMs of one pool see them: one record, counted and written by either.
+import { Endpoints } from "../../../filter/load/endpoint";
+import { Health } from "../../../filter/load/health";
+import { SharedKeys } from "../../../filter/share/keys";
+import { clearHost } from "../fake-host";
+
+const NOW_MS: f64 = 1767225600000;
+
+class Vm {
+  readonly endpoints: Endpoints;
+  readonly health: Health;
+
+  constructor(pods: u32) {
+    const endpoints = new Endpoints();
+    this.endpoints = endpoints;
+    this.health = new Health(new SharedKeys("pool"), endpoints);
+    this.endpoints.limit = pods;
+    for (let i: u32 = 0; i < pods; i++) this.list(i, 1000 + <u64>i);
+    this.endpoints.listPickable();
+  }
+
+  list(number: u32, addressHash: u64): void {
+    const endpoint = this.endpoints.at(number);
+    endpoint.isListed = true;
+    endpoint.mayBePicked = true;
+    endpoint.addressHash = addressHash;
+  }
+
+  fails(number: u32, times: u32): void {
+    for (let i: u32 = 0; i < times; i++) this.health.failed(number, NOW_MS, false);
+  }
+
+  /** Numbers that may be picked, as text. */
+  get pickable(): string {
+    const words: string[] = [];
+    for (let i: u32 = 0; i < this.endpoints.pickableCount; i++) {
+      words.push(this.endpoints.pickableAt(i).toString());
+    }
+    return words.join(" ");
+  }
+}
+
+beforeEach(() => {
+  clearHost();
+});
+
+describe("failures", () => {
+  test("are counted over all VMs, and the third in a row ejects", () => {
+    const a = new Vm(4);
+    const b = new Vm(4);
+    a.fails(2, 1);
+    b.fails(2, 1);
+    expect(b.pickable).toBe("0 1 2 3");
+    a.fails(2, 1);
+    expect(a.pickable).toBe("0 1 3");
+    expect(b.pickable).toBe("0 1 2 3");
+    b.health.tick(NOW_MS);
+    expect(b.pickable).toBe("0 1 3");
+    expect(b.health.ejectedCount).toBe(1);
+  });
+
+  test("are forgotten with an answer, whichever VM it came to", () => {
+    const a = new Vm(4);
+    const b = new Vm(4);
+    a.fails(2, 2);
+    b.health.tick(NOW_MS);
+    b.health.succeeded(2, false);
+    a.fails(2, 2);
+    expect(a.pickable).toBe("0 1 2 3");
+  });
+
+  test("eject at most half of the pods", () => {
+    const vm = new Vm(5);
+    for (let i: u32 = 0; i < 5; i++) vm.fails(i, 9);
+    expect(vm.pickable).toBe("2 3 4");
+  });
+
+  test("of a pod that has left are no other pod's", () => {
+    const vm = new Vm(4);
+    vm.fails(2, 2);
+    vm.list(2, 77);
+    vm.fails(2, 1);
+    expect(vm.pickable).toBe("0 1 2 3");
+    vm.fails(2, 2);
+    expect(vm.pickable).toBe("0 1 3");
+  });
+
+  test("on all of 1,024 pods stay within their room", () => {
+    const vm = new Vm(1024);
+    for (let i: u32 = 0; i < 1024; i++) vm.fails(i, 3);
+    expect(vm.health.ejectedCount).toBe(512);
+    expect(vm.endpoints.pickableCount).toBe(512);
+  });
+});
+
+describe("an ejected pod", () => {
+  test("where the others have left, comes back before there is none", () => {
+    const vm = new Vm(4);
+    vm.fails(0, 3);
+    vm.fails(1, 3);
+    expect(vm.pickable).toBe("2 3");
+    vm.endpoints.at(2).isListed = false;
+    vm.endpoints.at(3).isListed = false;
+    vm.health.tick(NOW_MS);
+    expect(vm.pickable).toBe("1");
+  });
+
+  test("is promised to one probe of one VM", () => {
+    const a = new Vm(4);
+    const b = new Vm(4);
+    a.fails(2, 3);
+    b.health.tick(NOW_MS);
+    expect(a.health.claimProbe(NOW_MS + 999)).toBe(-1);
+    expect(a.health.claimProbe(NOW_MS + 1000)).toBe(2);
+    expect(a.health.claimProbe(NOW_MS + 1001)).toBe(-1);
+    expect(b.health.claimProbe(NOW_MS + 1001)).toBe(-1);
+    // The VM that sent it has ended.
+    expect(b.health.claimProbe(NOW_MS + 61000)).toBe(2);
+  });
+
+  test("waits twice as long after each failed probe, and is back after one that is answered", () => {
+    const vm = new Vm(4);
+    vm.fails(2, 3);
+    let nowMs = NOW_MS;
+    let waitMs: f64 = 1000;
+    for (let i = 0; i < 8; i++) {
+      expect(vm.health.claimProbe(nowMs + waitMs - 1)).toBe(-1);
+      nowMs += waitMs;
+      expect(vm.health.claimProbe(nowMs)).toBe(2);
+      vm.health.failed(2, nowMs, true);
+      waitMs = Math.min(waitMs * 2, 60000);
+    }
+    vm.health.succeeded(2, false);
+    expect(vm.pickable).toBe("0 1 3");
+    vm.health.succeeded(2, true);
+    expect(vm.pickable).toBe("0 1 2 3");
+  });
+
+  test("that was silent comes back with its first progress, at whichever VM", () => {
+    const a = new Vm(4);
+    const b = new Vm(4);
+    a.endpoints.at(2).noteOverdue(NOW_MS);
+    a.health.tick(NOW_MS + 4499);
+    expect(a.pickable).toBe("0 1 2 3");
+    a.health.tick(NOW_MS + 4500);
+    expect(a.pickable).toBe("0 1 3");
+    b.health.tick(NOW_MS + 4510);
+    expect(b.endpoints.at(2).isHung).toBe(true);
+    b.endpoints.at(2).progressAtMs = NOW_MS + 9000;
+    b.health.tick(NOW_MS + 9010);
+    expect(b.pickable).toBe("0 1 2 3");
+    // What the other one holds against it is old.
+    a.health.tick(NOW_MS + 9020);
+    a.health.tick(NOW_MS + 9030);
+    expect(a.pickable).toBe("0 1 2 3");
+  });
+});
