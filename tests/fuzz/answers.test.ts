@@ -89,7 +89,10 @@ function headersOf(random: Random, { isEvents }: Answer, isDamaged: boolean): He
   const type = isEvents ? "text/event-stream" : "application/json";
   const sound = pick(random, [type, `${type}; charset=utf-8`, type.toUpperCase(), `${type};x`]);
   if (!isDamaged || random() < 0.5) {
-    return HeaderMap.from([[":status", "200"], ["content-type", sound]]);
+    return HeaderMap.from([
+      [":status", "200"],
+      ["content-type", sound],
+    ]);
   }
   const headers: Pair[] = [];
   if (random() < 0.8) headers.push([":status", pick(random, ["200", "2", "999", "", "-1", "20x"])]);

@@ -15,7 +15,9 @@ test(`${BODIES} bodies are read as the reference reads them`, (context) => {
   const totals = campaign({ bodies: BODIES, seed: SEED });
   const lines = figuresOf(totals, SEED, performance.now() - startMs, cpuMs() - startCpuMs);
   for (const line of lines) context.diagnostic(`figure: ${line}`);
-  const shown = totals.disagreements.slice(0, 5).map((one) => `${one.what}: ${describe(shrink(one))}`);
+  const shown = totals.disagreements
+    .slice(0, 5)
+    .map((one) => `${one.what}: ${describe(shrink(one))}`);
   assert.equal(totals.disagreementCount, 0, shown.join("\n"));
   assert.equal(totals.memoryBytesEnd, totals.memoryBytesWarm);
   assert.equal(totals.inFlight, 0);

@@ -57,7 +57,8 @@ test(`${REQUESTS} requests with hostile headers`, (context) => {
 
 function headersFrom(random: Random): Pair[] {
   const pairs: Pair[] = [];
-  if (random() < 0.9) pairs.push([":method", pick(random, ["POST", "POST", "GET", "PUT", "", "P"])]);
+  if (random() < 0.9)
+    pairs.push([":method", pick(random, ["POST", "POST", "GET", "PUT", "", "P"])]);
   if (random() < 0.9) pairs.push([":path", pathFrom(random)]);
   if (random() < 0.7) {
     const type = pick(random, ["application/json", "APPLICATION/JSON; x", "application/jsonp"]);

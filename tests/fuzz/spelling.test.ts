@@ -50,7 +50,13 @@ test("whatever makes another prompt has another hash", () => {
     tools: [{ type: "function", function: { name: "f" } }],
     messages: [
       { role: "system", content: "be brief" },
-      { role: "user", content: [{ type: "text", text: "one" }, { type: "text", text: "two" }] },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "one" },
+          { type: "text", text: "two" },
+        ],
+      },
     ],
   };
   const [system, user] = base.messages;

@@ -98,13 +98,32 @@ class AnswerMaker {
       return events;
     }
     for (let i = 1 + below(random, 6); i > 0; i--) {
-      events.push(this.object([["choices", this.text()], ["usage", "null"]]));
+      events.push(
+        this.object([
+          ["choices", this.text()],
+          ["usage", "null"],
+        ]),
+      );
     }
     if (said === null) return events;
     if (api === "responses") {
-      const inner = this.object([["id", '"r"'], ["usage", this.anthropic()]]);
-      events.push(this.object([["type", '"response.completed"'], ["response", inner]]));
-    } else events.push(this.object([["choices", "[]"], ["usage", this.openai()]]));
+      const inner = this.object([
+        ["id", '"r"'],
+        ["usage", this.anthropic()],
+      ]);
+      events.push(
+        this.object([
+          ["type", '"response.completed"'],
+          ["response", inner],
+        ]),
+      );
+    } else
+      events.push(
+        this.object([
+          ["choices", "[]"],
+          ["usage", this.openai()],
+        ]),
+      );
     return events;
   }
 

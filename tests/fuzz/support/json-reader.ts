@@ -46,7 +46,7 @@ export interface Document {
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const SIMPLE = new Map([..."\"\\/bfnrt"].map((c, i) => [c, "\"\\/\b\f\n\r\t".charCodeAt(i)]));
+const SIMPLE = new Map([...'"\\/bfnrt'].map((c, i) => [c, '"\\/\b\f\n\r\t'.charCodeAt(i)]));
 /** Deeper than any body that is read; the reader is recursive. */
 const DEPTH_MAX = 5000;
 

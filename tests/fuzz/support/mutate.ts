@@ -25,7 +25,10 @@ function splice(body: string, at: number, remove: number, insert: string): strin
 /** `depth` containers inside each other; the last may stay open. */
 function nest(random: Random): string {
   const depth = pick(random, [3, 30, 63, 64, 65, 66, 200, 1500]);
-  const [open, close] = pick(random, [["[", "]"], ['{"a":', "}"]] as const);
+  const [open, close] = pick(random, [
+    ["[", "]"],
+    ['{"a":', "}"],
+  ] as const);
   const closes = random() < 0.8 ? depth : below(random, depth);
   return open.repeat(depth) + "1" + close.repeat(closes);
 }

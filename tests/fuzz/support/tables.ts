@@ -44,7 +44,8 @@ function makeRow(random: Random, i: number): PodRow {
   const load = (): number | null => (random() < 0.2 ? null : below(random, 1000));
   return {
     number: random() < 0.9 ? i : below(random, 1100),
-    address: random() < 0.9 ? `10.0.0.${i}:8000` : pick(random, ["[::1]:1", "a", "x\ny:1", "1,2:3"]),
+    address:
+      random() < 0.9 ? `10.0.0.${i}:8000` : pick(random, ["[::1]:1", "a", "x\ny:1", "1,2:3"]),
     mayBePicked: random() < 0.8,
     isCacheOff: random() < 0.1,
     epoch: below(random, 3),
@@ -133,7 +134,7 @@ function makeRecords(random: Random): Buffer {
 
 function makeRecord(random: Random): Buffer {
   const of = { number: random() < 0.9 ? below(random, 8) : number(random) & 0xffff, epoch: 1 };
-  const hash = (): bigint => BigInt(number(random)) * 0x9e3779b97f4a7c15n & 0xffffffffffffffffn;
+  const hash = (): bigint => (BigInt(number(random)) * 0x9e3779b97f4a7c15n) & 0xffffffffffffffffn;
   const count = random() < 0.05 ? 512 : below(random, 20);
   const chance = random();
   if (chance < 0.6) {
