@@ -22,7 +22,11 @@ function takes(machine: Machine, body: Buffer): boolean {
   const ways = [[], [middle], body.length <= 200 ? everyByte : [1, body.length - 1]];
   const reasons = ways.map((cuts) => sendBody(machine, PATHS.completions, body, cuts).reason);
   assert.equal(machine.host.error, null);
-  assert.equal(new Set(reasons.map((reason) => reason === "fallback-json")).size, 1, `${reasons}`);
+  assert.equal(
+    new Set(reasons.map((reason) => reason === "fallback-json")).size,
+    1,
+    reasons.join(),
+  );
   return reasons[0] !== "fallback-json";
 }
 

@@ -81,15 +81,15 @@ test(`${PAGES} metrics pages, each whole and in pieces`, (context) => {
 });
 
 test("pages of one kind of line without end", () => {
-  const bytes = 4 << 20;
-  const many = (line: (i: number) => string): Buffer => {
+  const many = (line: (i: number) => string, bytes = 4 << 20): Buffer => {
     const lines: string[] = [];
     for (let size = 0, i = 0; size < bytes; i++) size += lines[lines.push(line(i)) - 1]!.length + 1;
     return Buffer.from(`${lines.join("\n")}\n`, "latin1");
   };
   const name = VLLM.names.waiting[0]!;
   const pages: Record<string, Buffer> = {
-    engines: many((i) => `${VLLM.info.name}{engine="${i}"} 1`),
+    // More of them than a call may have arguments.
+    engines: many((i) => `${VLLM.info.name}{engine="${i}"} 1`, 10 << 20),
     "series of one name": many((i) => `${name}{engine="${i}"} ${i}`),
     models: many((i) => `${name}{model_name="${i}"} 1`),
     "adapters of one label": many(
@@ -101,9 +101,9 @@ test("pages of one kind of line without end", () => {
     spaces: many(() => `${name}${" ".repeat(60_000)}1`),
     "spaces in labels": many(() => `${name}{a${" ".repeat(60_000)}`),
     "commas in labels": many(() => `${name}{${",".repeat(60_000)}`),
-    "a line without an end": Buffer.alloc(bytes, "a"),
-    "empty lines": Buffer.alloc(bytes, "\n"),
-    zeros: Buffer.alloc(bytes),
+    "a line without an end": Buffer.alloc(4 << 20, "a"),
+    "empty lines": Buffer.alloc(4 << 20, "\n"),
+    zeros: Buffer.alloc(4 << 20),
   };
   for (const [what, page] of Object.entries(pages)) {
     timed(() => checkLoad(readPage([page]), what), what);

@@ -10,7 +10,7 @@ import { makeAnswer } from "./support/tables.js";
 
 const ANSWERS = 10_000;
 const SEED = 7;
-/** A poll's answer and the ticks around it: a full index forgets 4,096 nodes, 1,024 rows are read. */
+/** A poll's answer and a tick: 4,096 nodes are forgotten, 1,024 rows are read. */
 const STEPS_MAX = 30_000_000;
 const POLL_MS = 60;
 const BODY = Buffer.from(JSON.stringify({ model: "m", prompt: "some words ".repeat(100) }));

@@ -157,7 +157,7 @@ export class Runner {
     return outcome;
   }
 
-  /** Holds what the VM told its neighbours of the bodies since the last call against the reading. */
+  /** Compares what the VM told its neighbours since the last call with the reading. */
   compareChains(): void {
     const inserts = this.machine.takeRecords().filter((record) => entryCount(record) >= 0);
     let next = 0;

@@ -15,7 +15,8 @@ export function figuresOf(totals: Totals, seed: number, ms: number, cpuMs: numbe
     `compared ${chains} prompts with ${checkpoints} checkpoints, ${rewritten} rewritten models`,
     `disagreements ${totals.disagreementCount}; taken though JSON.parse refuses ${lenient}, ` +
       `refused though it takes: ${strict.join(", ") || "none"}`,
-    `at most ${totals.stepsPerByteMax.toFixed(1)} steps a byte, ${totals.hostCallsMax} host calls; ` +
+    `at most ${totals.stepsPerByteMax.toFixed(1)} steps a byte and ` +
+      `${totals.hostCallsMax} host calls; ` +
       `memory ${totals.memoryBytesEnd / 1024} KiB, in flight ${totals.inFlight}`,
   ];
 }

@@ -1,5 +1,5 @@
 // What a request body says, read from its tree by the documented rules: the model, and the chain of
-// checkpoints of its prompt. Shares no code with the filter, which reads in one pass without a tree.
+// checkpoints of its prompt. Shares no code with the filter, which reads in one pass without it.
 import {
   type Checkpoint,
   Checkpoints,
