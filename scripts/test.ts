@@ -31,6 +31,7 @@ const SUITES = [
   "sidecar",
   "migrate",
   "simulator",
+  "fuzz",
   "e2e",
   "faults",
   "sharing",
