@@ -12,8 +12,8 @@ usage: ./build.sh VERB [ARGS...]
   setup            install the npm packages and Envoy
   build            build/filter.wasm, build/js and the warmroute command
   check [--write]  format, lint, types, tidy rules; with --write it formats
-  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, sharing, monitoring,
-                   gateway (default: all of them)
+  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, faults, sharing,
+                   monitoring, gateway (default: all of them)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
   simulate [ARGS...]
                    routing rules, the filter among them, on modelled pods in virtual time;

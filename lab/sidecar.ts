@@ -13,8 +13,8 @@ const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
 
 export interface SidecarOptions {
   port: number;
-  /** `pods` as `ip:port`; every other key of a pool as in the sidecar's configuration. */
-  pools: { name: string; pods: string[]; [key: string]: unknown }[];
+  /** `pods` and every other key of a pool as in the sidecar's configuration. */
+  pools: { name: string; pods: (string | object)[]; [key: string]: unknown }[];
   /** Keys of the configuration's top level. */
   config?: Record<string, unknown>;
   /** Where its files go; a new temporary folder, removed at the end, when absent. */

@@ -32,12 +32,13 @@ const SUITES = [
   "migrate",
   "simulator",
   "e2e",
+  "faults",
   "sharing",
   "monitoring",
   "gateway",
 ];
 /** Suites that start processes: one file at a time, or they starve each other. */
-const SERIAL_SUITES = new Set(["e2e", "sharing", "gateway"]);
+const SERIAL_SUITES = new Set(["e2e", "faults", "sharing", "gateway"]);
 /** Suites whose programs build.sh makes; it tells by variables where it could not. */
 const PREPARED_SUITES = new Set(["sharing", "gateway"]);
 /** What a suite's command is run by. */

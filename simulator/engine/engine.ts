@@ -109,8 +109,11 @@ export class Engine<T> {
     sequence.state = "cancelled";
   }
 
-  /** Starts a step and returns how many ms it takes; null when there is nothing to do. */
-  startStep(nowMs: number): number | null {
+  /**
+   * Starts a step and returns how many ms it takes, `slowdown` times what it should; null when
+   * there is nothing to do.
+   */
+  startStep(nowMs: number, slowdown = 1): number | null {
     if (this.isStepping) throw new Error("the last step has not ended");
     const outcome = this.outcome;
     outcome.tokens.length = 0;
@@ -125,9 +128,10 @@ export class Engine<T> {
     if (cost === null) return null;
     outcome.prefillTokens = cost.prefillTokens;
     const loadMs = (this.adapters.loads - loads) * this.options.adapterLoadMs;
-    outcome.endMs = nowMs + cost.durationMs + loadMs;
+    const durationMs = (cost.durationMs + loadMs) * slowdown;
+    outcome.endMs = nowMs + durationMs;
     this.isStepping = true;
-    return cost.durationMs + loadMs;
+    return durationMs;
   }
 
   /** Ends the step under way: its tokens exist now. */
