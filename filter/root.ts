@@ -106,10 +106,10 @@ export class Root {
     for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.isAllowProven = true;
   }
 
-  /** A held request's body did not come in time. Said once. */
+  /** A held request's body did not come in time. One of the VMs says so, once. */
   noteStall(): void {
     for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.hasStalled = true;
-    if (this.isHolding) logText(LogLevel.Warn, STALL_TEXT);
+    if (this.isHolding && this.pools[0].sync.claimWarning()) logText(LogLevel.Warn, STALL_TEXT);
     this.isHolding = false;
   }
 }

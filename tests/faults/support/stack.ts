@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { startEnvoy, type Envoy } from "../../../lab/envoy.js";
+import { startEnvoy, type Envoy, type EnvoyOptions } from "../../../lab/envoy.js";
 import {
   bootstrap,
   httpListener,
@@ -48,10 +48,13 @@ export interface StackOptions {
   sidecarPool?: Record<string, unknown>;
   /** What the filter polls, `ip:port`, where it is not the sidecar itself. */
   polled?: string;
+  /** Told of the sidecar before Envoy starts, for what stands between them. */
+  onSidecar?: (sidecarPort: number) => Promise<void>;
   listener?: Partial<ListenerOptions>;
   workers?: number;
   /** The reason of a request without a prompt, once a table is in force. */
   readyReason?: string;
+  envoy?: Partial<EnvoyOptions>;
 }
 
 export interface Stack {
@@ -118,6 +121,7 @@ async function startParts(
   const logPath = join(folder, "access.log");
   const listener = listenerOf(options, port, logPath);
   const sidecar = await runSidecar();
+  await options.onSidecar?.(sidecarPort);
   const stack = {
     pods,
     sidecar,
@@ -148,6 +152,7 @@ async function startParts(
     listeners: [listener(options.filter, options.wasm)],
     concurrency: options.workers ?? WORKERS,
     folder: join(folder, "envoy"),
+    ...options.envoy,
   });
   stops.push(() => stack.envoy.stop());
   return stack;
