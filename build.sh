@@ -21,7 +21,8 @@ usage: ./build.sh VERB [ARGS...]
   trace LOG... [ARGS...]
                    a trace for "simulate --trace" from Envoy's access logs, on stdout
   bench [NAME [ARGS...]]
-                   benchmarks: discovery, envoy, prefix-index, records, sharing, soak, standalone
+                   benchmarks: discovery, envoy, prefix-index, random-requests, records, sharing,
+                   standalone
                    (default: all); "bench envoy --help" lists the options of that one
   image [--push HOST/PATH:TAG] [ARGS...]
                    build/image: the OCI image that Envoy Gateway loads, once it routed a request in
