@@ -12,8 +12,11 @@ usage: ./build.sh VERB [ARGS...]
   setup            install the npm packages and Envoy
   build            build/filter.wasm, build/js and the warmroute command
   check [--write]  format, lint, types, tidy rules; with --write it formats
-  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, faults, sharing,
-                   monitoring, gateway (default: all of them)
+  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, faults, soak,
+                   sharing, monitoring, gateway (default: all of them)
+  test soak [--minutes N] [--seed S]
+                   mixed traffic and random faults on Envoy, sidecar and pods; 10 minutes by a seed
+                   that is drawn and printed (among all suites: half a minute, always the same)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
   simulate [ARGS...]
                    routing rules, the filter among them, on modelled pods in virtual time;
