@@ -128,7 +128,7 @@ describe("an ejected pod", () => {
     expect(b.health.claimProbe(NOW_MS + 61000)).toBe(2);
   });
 
-  test("waits twice as long after each failed probe, and is back after one that is answered", () => {
+  test("waits twice as long after each failed probe, and is back after a good one", () => {
     const vm = new Vm(4);
     vm.fails(2, 3);
     let nowMs = NOW_MS;
