@@ -65,7 +65,7 @@ class Side {
     const busy = Math.min(PODS, Math.ceil(this.requestsPerSecond * CHANGES_PER_REQUEST));
     for (let i = 0; i < busy; i++) {
       const changes = Math.floor((this.requests * CHANGES_PER_REQUEST + i) / PODS);
-      const load = { unprefilled: 1, backlogTokens: 1000, kvTokens: 5000 };
+      const load = { unprefilled: 1, backlogTokens: 1000, kvTokens: 5000, ejected: null };
       pods.push({ number: i, inFlight: 1 + (changes % 7), ...load });
     }
     this.exchange.tell(this.hex(0), pods, Buffer.concat(records));

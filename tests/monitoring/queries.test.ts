@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { parse, parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { until } from "../../lab/processes.js";
 import { findPrometheus, type Prometheus } from "../../lab/prometheus.js";
 import { projectPath } from "../../scripts/config/project.js";
@@ -202,13 +202,12 @@ test(
   "autoscaling reads series that are there, and the pool's name in two labels",
   options,
   async () => {
-    const text = readFileSync(
-      projectPath("manifests", "monitoring", "autoscaling", "keda-scaled-object.yaml"),
-      "utf8",
-    );
     type ScaledObject = { spec: { triggers: { metadata: { query: string } }[] } };
-    const [document] = parseAllDocuments(text);
-    for (const { metadata } of (document?.toJS() as ScaledObject).spec.triggers) {
+    const triggers = ["keda-scaled-object.yaml", "keda-scale-from-zero.yaml"].flatMap((name) => {
+      const path = projectPath("manifests", "monitoring", "autoscaling", name);
+      return (parse(readFileSync(path, "utf8")) as ScaledObject).spec.triggers;
+    });
+    for (const { metadata } of triggers) {
       const samples = await prometheus.query(
         metadata.query.replace("default/vllm-pool", "default/v1"),
       );

@@ -8,7 +8,7 @@ const U32_MAX = 0xffff_ffff;
 export const NONE: SharedLoad = { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
 
 /** Whole and as wide as in a message: sums of these are exact, so that they end at 0 again. */
-export function loadOf(pod: PodReport): SharedLoad {
+export function loadOf(pod: Omit<PodReport, "ejected">): SharedLoad {
   return {
     inFlight: bounded(pod.inFlight),
     unprefilled: bounded(pod.unprefilled),

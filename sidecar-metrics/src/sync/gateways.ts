@@ -53,6 +53,12 @@ export class Gateways {
     return [...this.known.values()].filter(({ seenAtMs }) => nowMs - seenAtMs <= GONE_AFTER_MS);
   }
 
+  /** Why each of them that has ejected the endpoint with this number has done so. */
+  ejected(number: number, nowMs: number): ("failing" | "hung")[] {
+    const pods = this.live(nowMs).flatMap(({ report }) => report.pods);
+    return pods.flatMap((pod) => (pod.number === number && pod.ejected ? [pod.ejected] : []));
+  }
+
   private addUp(before: GatewayReport | undefined, now: GatewayReport): void {
     const { totals } = this;
     totals.promptTokens += grown(before?.promptTokens, now.promptTokens);

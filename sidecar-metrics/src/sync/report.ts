@@ -11,6 +11,7 @@ const DECISIONS_MAX = 32;
 const WARNINGS_MAX = 16;
 const REASONS_MAX = 64;
 const TEXT_CHARS_MAX = 64;
+const EJECTED = ["failing", "hung"] as const;
 const REASON = /^[a-z0-9-]{1,32}$/;
 
 export interface PodReport {
@@ -19,6 +20,8 @@ export interface PodReport {
   unprefilled: number | null;
   backlogTokens: number | null;
   kvTokens: number | null;
+  /** Why the gateway picks it no more, where that is so: it fails, or is silent. */
+  ejected: "failing" | "hung" | null;
 }
 
 export interface Decision {
@@ -42,6 +45,8 @@ export interface GatewayReport {
   promptTokens: number | null;
   matchedTokens: number | null;
   mispredictions: number | null;
+  /** Requests that are held until there is a pod. */
+  waitingForPod: number | null;
   rates: Map<string, number>;
   index: Map<string, number>;
   pods: PodReport[];
@@ -105,6 +110,7 @@ function readReport(json: Json): GatewayReport {
     promptTokens: amount(json["promptTokens"]),
     matchedTokens: amount(json["matchedTokens"]),
     mispredictions: amount(json["mispredictions"]),
+    waitingForPod: amount(json["waitingForPod"]),
     rates: amounts(json["rates"], /^[A-Za-z]{1,32}$/),
     index: amounts(json["index"], /^[A-Za-z]{1,32}$/),
     pods: list(json["pods"], PODS_MAX, readPod),
@@ -124,6 +130,7 @@ function readPod(value: unknown): PodReport | null {
     unprefilled: amount(value["unprefilled"]),
     backlogTokens: amount(value["backlogTokens"]),
     kvTokens: amount(value["kvTokens"]),
+    ejected: EJECTED.find((why) => why === value["ejected"]) ?? null,
   };
 }
 

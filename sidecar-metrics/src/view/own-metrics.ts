@@ -12,6 +12,7 @@ export function createMetrics(state: SidecarState): Handler {
   collectDefaultMetrics({ register: registry });
   addPods(registry, state);
   addPassedOver(registry, state);
+  addEjected(registry, state);
   addScrapes(registry, state);
   addPoolMetrics(registry, state);
   addCluster(registry, state);
@@ -69,6 +70,18 @@ function addPassedOver(registry: Registry, { sync }: SidecarState): void {
       for (const endpoint of pool.endpoints) {
         const labels = { pool: pool.name, address: endpoint.pod.address };
         emit(labels, passedOver.has(endpoint) ? 1 : 0);
+      }
+    }
+  });
+}
+
+function addEjected(registry: Registry, { sync, clock }: SidecarState): void {
+  const help = "Gateways that do not pick the pod because it fails, or takes requests in silence.";
+  gauge(registry, "warmroute_pod_ejected", help, ["pool", "address"], (emit) => {
+    for (const { pool, gateways } of sync.pools.values()) {
+      for (const { number, pod } of pool.endpoints) {
+        const count = gateways.ejected(number, clock.nowMs()).length;
+        emit({ pool: pool.name, address: pod.address }, count);
       }
     }
   });

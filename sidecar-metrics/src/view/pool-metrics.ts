@@ -41,6 +41,10 @@ function addPools(registry: Registry, state: SidecarState): void {
   perPool(gauge, "gateways", "Gateways that poll.", ({ gateways }) => {
     return gateways.live(clock.nowMs()).length;
   });
+  perPool(gauge, "pool_held_requests", "Requests held until there is a pod.", ({ gateways }) => {
+    const live = gateways.live(clock.nowMs());
+    return live.reduce((sum, { report }) => sum + (report.waitingForPod ?? 0), 0);
+  });
   perPool(counter, "syncs_total", "Polls answered.", ({ gateways }) => gateways.totals.syncs);
   const total = (name: string, help: string, read: (pool: PoolState) => number): void =>
     perPool(counter, name, help, read);

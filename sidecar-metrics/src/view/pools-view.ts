@@ -26,7 +26,7 @@ export function poolsView(state: SidecarState) {
 }
 
 export type PoolView = ReturnType<typeof poolView>;
-export type PodView = ReturnType<typeof podView>;
+export type PodView = PoolView["pods"][number];
 export type GatewayView = ReturnType<typeof gatewayView>;
 
 export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number, unixMs: number) {
@@ -39,7 +39,10 @@ export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number,
     modelName: pool.settings.modelName,
     routingStrategy: pool.strategy,
     models: modelsView(pool, unixMs),
-    pods: pool.endpoints.map((one) => podView(one, passedOver.has(one), nowMs)),
+    pods: pool.endpoints.map((one) => ({
+      ...podView(one, passedOver.has(one), nowMs),
+      ejected: gateways.ejected(one.number, nowMs)[0] ?? null,
+    })),
     gateways: live.map((gateway) => gatewayView(gateway, exchange, nowMs)),
     decisions: live.flatMap(({ report, seenAtMs }) =>
       report.decisions.map((decision) => ({
@@ -117,6 +120,7 @@ function gatewayView(
     promptTokens: report.promptTokens,
     matchedTokens: report.matchedTokens,
     mispredictions: report.mispredictions,
+    waitingForPod: report.waitingForPod,
     rates: Object.fromEntries(report.rates),
     index: Object.fromEntries(report.index),
     pods: report.pods,

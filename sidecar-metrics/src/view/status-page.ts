@@ -166,7 +166,8 @@ function podName({ name, address }: PodView): string {
   return name === null ? address : `${name}, ${address}`;
 }
 
-function podState({ state, failure, mayBePicked }: PodView): string {
+function podState({ state, failure, mayBePicked, ejected }: PodView): string {
+  if (ejected !== null) return `ejected: ${ejected}`;
   if (state !== "failing" || failure === null) return state;
   return `failing: ${failure.reason}${mayBePicked ? "" : ", not picked"}`;
 }

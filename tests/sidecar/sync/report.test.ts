@@ -10,7 +10,11 @@ const GOOD = {
   vms: 2,
   configHash: "5b1e",
   reasons: { prefix: 120, load: 3 },
-  pods: [{ n: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000 }],
+  waitingForPod: 3,
+  pods: [
+    { n: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000 },
+    { n: 1, inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0, ejected: "hung" },
+  ],
   decisions: [{ ageMs: 12, n: 0, reason: "prefix", prompt: 1200, cached: 1024, etaMs: 31 }],
   warnings: ["stall-guard"],
   records: { sidecar: "00ff00ff00ff00ff", next: 12 },
@@ -31,8 +35,10 @@ test("a good report is read; unknown keys are ignored and absent ones unknown", 
     ],
   );
   assert.deepEqual(decoded.report.pods, [
-    { number: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000 },
+    { number: 0, inFlight: 2, unprefilled: 1, backlogTokens: 800, kvTokens: 9000, ejected: null },
+    { number: 1, inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0, ejected: "hung" },
   ]);
+  assert.equal(decoded.report.waitingForPod, 3);
   assert.equal(decoded.report.uptimeMs, null);
   assert.equal(decoded.report.decisions[0]?.cachedTokens, 1024);
 });
@@ -41,7 +47,8 @@ test("values of another type or out of any range are unknown", () => {
   const decoded = decodeReport(
     report(
       '{"vms":-1,"uptimeMs":1e999,"configHash":5,"reasons":{"prefix":"9","<b>":1,"load":2},' +
-        '"pods":[null,7,{"n":"x"},{"n":3}],"decisions":{"0":1},"warnings":[1,"w"],"rates":[],' +
+        '"pods":[null,7,{"n":"x"},{"n":3,"ejected":"<b>"}],"decisions":{"0":1},' +
+        '"warnings":[1,"w"],"rates":[],' +
         '"records":{"sidecar":1,"next":2}}',
     ),
   );
@@ -50,8 +57,8 @@ test("values of another type or out of any range are unknown", () => {
   assert.deepEqual([vms, uptimeMs, configHash], [null, null, null]);
   assert.deepEqual([...reasons], [["load", 2]]);
   assert.deepEqual(
-    pods.map(({ number }) => number),
-    [3],
+    pods.map(({ number, ejected }) => [number, ejected]),
+    [[3, null]],
   );
   assert.deepEqual([decisions, warnings], [[], ["w"]]);
   assert.equal(decoded.report.records, null);

@@ -60,6 +60,8 @@ test("pods, scrapes and gateways", async () => {
     ["warmroute_problems", 0],
     ['warmroute_pod_passed_over{pool="p",address="10.0.0.1:80"}', 0],
     ['warmroute_pod_draining{pool="p",address="10.0.0.1:80"}', 0],
+    ['warmroute_pod_ejected{pool="p",address="10.0.0.1:80"}', 0],
+    ['warmroute_pool_held_requests{pool="p"}', 0],
     ['warmroute_pods{pool="p"}', 1],
     ['warmroute_pods_ready{pool="p"}', 1],
     ['warmroute_pool_waiting_requests{pool="p"}', 1],
@@ -145,6 +147,28 @@ test("one of three pods that takes no connections is passed over and counted", a
   assert.equal(series.get('warmroute_pod_passed_over{pool="p",address="10.0.0.3:80"}'), 0);
   assert.equal(series.get('warmroute_pods_ready{pool="p"}'), 2);
   assert.equal(series.get('warmroute_pods{pool="p"}'), 3);
+});
+
+test("what gateways eject and hold is shown, until they are gone", async () => {
+  const { state, time } = stateWithPod();
+  const none = { inFlight: 0, unprefilled: 0, backlogTokens: 0, kvTokens: 0 };
+  for (const [incarnation, ejected, waitingForPod] of [
+    ["a", "failing", 2],
+    ["b", "hung", 5],
+    ["c", undefined, 0],
+  ] as const) {
+    const pods = [{ n: 0, ...none, ejected }];
+    state.sync.answer("p", report({ incarnation, pods, waitingForPod }));
+  }
+  const shown = async (): Promise<(number | undefined)[]> => {
+    const series = await read(state);
+    return ['warmroute_pod_ejected{pool="p",address="10.0.0.1:80"}']
+      .concat('warmroute_pool_held_requests{pool="p"}')
+      .map((name) => series.get(name));
+  };
+  assert.deepEqual(await shown(), [2, 7]);
+  time.nowMs = 60_000;
+  assert.deepEqual(await shown(), [0, 0]);
 });
 
 test("the document lists every metric, with its kind, and no other", async () => {
