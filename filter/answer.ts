@@ -32,7 +32,8 @@ const headers = new HeaderQuery([utf8(":status"), utf8("content-type"), utf8("co
 const EVENTS = utf8("text/event-stream");
 const JSON_TYPE = utf8("application/json");
 const UPSTREAM_ADDRESS = utf8("upstream\0address");
-const DECISION = utf8("x-warmroute-decision");
+/** The header that shows a decision to the client. */
+export const DECISION = utf8("x-warmroute-decision");
 const POD = utf8("pod=");
 const REASON = utf8(";reason=");
 const CACHED = utf8(";cached=");

@@ -26,6 +26,7 @@ const HEADER_KEYS: StaticArray<string> = [
   "modelHeader",
   "objectiveHeader",
   "ttftTargetHeader",
+  "tenantHeader",
 ];
 
 const FNV_OFFSET: u64 = 14695981039346656037;
@@ -107,6 +108,7 @@ class ConfigReader extends JsonHandler {
       config.modelHeader,
       config.objectiveHeader,
       config.ttftTargetHeader,
+      config.tenantHeader,
     ];
     for (let i = 1; i < headers.length; i++) {
       if (headers[i].length == 0 || headers.indexOf(headers[i]) == i) continue;

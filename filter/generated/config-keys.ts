@@ -50,6 +50,12 @@ export class Config {
    */
   objectiveHeader: string = "";
   /**
+   * Request header whose value keeps tenants apart: prompts match only prompts that came with
+   * the same value; lower case, and to be set by what authenticates the client, before this
+   * filter (docs/security.md). Empty: none.
+   */
+  tenantHeader: string = "";
+  /**
    * Whether answers carry `x-warmroute-decision` with pod, reason, cached tokens and predicted
    * time.
    */
@@ -164,7 +170,7 @@ export class KeyRule {
   ) {}
 }
 
-export const KEY_COUNT: i32 = 29;
+export const KEY_COUNT: i32 = 30;
 
 /** The rule of each key, by key number. */
 export const KEY_RULES: KeyRule[] = [
@@ -248,6 +254,19 @@ export const KEY_RULES: KeyRule[] = [
   ),
   new KeyRule(
     "objectiveHeader",
+    KeyKind.Text,
+    false,
+    0,
+    64,
+    0x3ff6cfa00000000,
+    0x57ffffffc0000000,
+    0,
+    [],
+    [],
+    "a string of 0 to 64 characters of a-z 0-9 ! # $ % & ' * + . ^ _ ` | ~ -",
+  ),
+  new KeyRule(
+    "tenantHeader",
     KeyKind.Text,
     false,
     0,
@@ -541,7 +560,10 @@ export function setText(config: Config, key: i32, value: string): void {
     case 6:
       config.objectiveHeader = value;
       break;
-    case 18:
+    case 7:
+      config.tenantHeader = value;
+      break;
+    case 19:
       config.ttftTargetHeader = value;
       break;
   }
@@ -568,7 +590,7 @@ export function setChoice(config: Config, key: i32, value: i32): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setBool(config: Config, key: i32, value: bool): void {
   switch (key) {
-    case 7:
+    case 8:
       config.debugHeaders = value;
       break;
   }
@@ -577,64 +599,64 @@ export function setBool(config: Config, key: i32, value: bool): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setNumber(config: Config, key: i32, value: f64): void {
   switch (key) {
-    case 8:
+    case 9:
       config.maxBodyBytes = <u32>value;
       break;
-    case 9:
+    case 10:
       config.indexMiB = <u32>value;
       break;
-    case 10:
+    case 11:
       config.pollIntervalMs = <u32>value;
       break;
-    case 11:
+    case 12:
       config.syncTimeoutMs = <u32>value;
       break;
-    case 12:
+    case 13:
       config.metricsMaxAgeMs = <u32>value;
       break;
-    case 13:
+    case 14:
       config.stallGuardMs = <u32>value;
       break;
-    case 14:
+    case 15:
       config.alpha = value;
       break;
-    case 15:
+    case 16:
       config.slackMs = value;
       break;
-    case 16:
+    case 17:
       config.saturationMs = value;
       break;
-    case 17:
+    case 18:
       config.standardSaturationMs = value;
       break;
-    case 19:
+    case 20:
       config.ttftTargetMs = <u32>value;
       break;
-    case 20:
+    case 21:
       config.adapterLoadMs = value;
       break;
-    case 21:
+    case 22:
       config.bytesPerToken = value;
       break;
-    case 22:
+    case 23:
       config.outputTokens = <u32>value;
       break;
-    case 23:
+    case 24:
       config.prefillUsPerToken = value;
       break;
-    case 24:
+    case 25:
       config.decodeUsPerSequence = value;
       break;
-    case 25:
+    case 26:
       config.decodeNsPerKvToken = value;
       break;
-    case 26:
+    case 27:
       config.tpotMs = value;
       break;
-    case 27:
+    case 28:
       config.noPodWait = <u32>value;
       break;
-    case 28:
+    case 29:
       config.defaultCapacityTokens = <u32>value;
       break;
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../../lab/processes.js";
-import { firstChoices, firstShare } from "./support/access-log.js";
+import { firstChoices, firstShare, secondChoices } from "./support/access-log.js";
 import type { PodProcess } from "./support/pod-process.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats, type PromptOptions } from "./support/prompts.js";
@@ -11,14 +11,14 @@ import { startStack, type Stack } from "./support/stack.js";
 import { startSteadyLoad, unixMs } from "./support/steady-load.js";
 import type { Tally } from "./support/tally.js";
 
-const WARM_MS = 2000;
+const WARM_MS = 1500;
 /** Until no byte has come for 5 s, and some more in which nobody is to be sent there. */
-const HANGING_MS = 7500;
+const HANGING_MS = 6500;
 /** The promise, with some ticks and the clocks of two programs. */
 const EXCLUDED_MS = 5300;
-const BACK_MS = 2500;
+const BACK_MS = 8000;
 const SLOW_FACTOR = 10;
-const SLOW_MS = 4000;
+const SLOW_MS = 3500;
 /** While the first answers are on their way, nobody can know. */
 const NOTICED_MS = 1500;
 
@@ -95,9 +95,12 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   const hungMs = unixMs();
   await how.begin(pod);
   await sleep(HANGING_MS);
+  const ejected = await stack.metric("ejected");
   const resumedMs = unixMs();
   await how.end(pod);
-  await sleep(BACK_MS);
+  const isBack = (): boolean =>
+    load.tally().results.some((one) => one.pod === pod.name && one.sentMs > resumedMs);
+  await until(`${pod.name} serves again`, isBack, BACK_MS);
   const tally = await load.stop();
   const log = await stack.logged(tally.sent);
 
@@ -107,6 +110,7 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   const sent = firstChoices(log, pod, hungMs, resumedMs);
   const after5s = sent.filter((one) => one.startMs >= hungMs + EXCLUDED_MS);
   const lastMs = (sent.at(-1)?.startMs ?? hungMs) - hungMs;
+  const second = secondChoices(log, pod, hungMs + EXCLUDED_MS, resumedMs).length;
   const back = firstChoices(log, pod, resumedMs)[0];
   promise(
     fault,
@@ -114,7 +118,7 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
     `${tally.summary}; its share ${percent(before)} before, ` +
       `${percent(first)} in the first 1.5 s, ` +
       `${percent(later)} from 2.5 to 5 s; ${sent.length} sent there, the last after ` +
-      `${(lastMs / 1000).toFixed(1)} s; ` +
+      `${(lastMs / 1000).toFixed(1)} s; ${after5s.length + second} named it after 5 s; ` +
       `back ${back === undefined ? "never" : `${(back.startMs - resumedMs).toFixed(0)} ms`} ` +
       "after it went on",
   );
@@ -122,6 +126,8 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   assert.ok(before >= (how.shareMin ?? 0), `${percent(before)} before`);
   assert.ok(later < before / 2, `${percent(before)} before, ${percent(later)} later`);
   assert.equal(after5s.length, 0, `${after5s.length} sent there after ${EXCLUDED_MS} ms`);
+  assert.equal(second, 0, "a hung pod is no second choice either");
+  assert.equal(ejected, 1, "it is ejected");
   assert.ok(back !== undefined, "it is picked again");
 }
 

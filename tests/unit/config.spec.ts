@@ -35,6 +35,7 @@ describe("a configuration that is taken", () => {
     expect(config.sidecarCluster).toBe("warmroute-sidecar");
     expect(config.destinationHeader).toBe("x-gateway-destination-endpoint");
     expect(config.debugHeaders).toBe(false);
+    expect(config.modelHeader + config.objectiveHeader + config.tenantHeader).toBe("");
     expect(config.maxBodyBytes).toBe(8388608);
     expect(config.indexMiB).toBe(16);
     expect(config.pollIntervalMs).toBe(50);
@@ -62,6 +63,7 @@ describe("a configuration that is taken", () => {
         '"destinationHeader":"x-dest","debugHeaders":true,"maxBodyBytes":1024,"indexMiB":512,' +
         '"pollIntervalMs":10,"syncTimeoutMs":60000,"metricsMaxAgeMs":100,"stallGuardMs":60000,' +
         '"pools":[ "b", "\\u006es/c" ],"modelHeader":"x-model","objectiveHeader":"",' +
+        '"tenantHeader":"x-tenant",' +
         '"saturationMs":5000,"standardSaturationMs":0,"ttftTargetHeader":"x-ttft",' +
         '"ttftTargetMs":3600000,"adapterLoadMs":0,"alpha":0,"slackMs":1000,' +
         '"bytesPerToken":0.5,"outputTokens":1000000,' +
@@ -84,6 +86,7 @@ describe("a configuration that is taken", () => {
     expect(config.pools.join(" ")).toBe("b ns/c");
     expect(config.modelHeader).toBe("x-model");
     expect(config.objectiveHeader).toBe("");
+    expect(config.tenantHeader).toBe("x-tenant");
     expect(config.saturationMs).toBe(0.5e4);
     expect(config.standardSaturationMs).toBe(0);
     expect(config.ttftTargetHeader).toBe("x-ttft");
@@ -302,6 +305,10 @@ describe("keys are refused together where", () => {
     expect(refusalOf(withKey('"modelHeader":"x-m","objectiveHeader":"x-m"'))).toBe(
       'objectiveHeader is "x-m", allowed: another header than modelHeader',
     );
-    expect(refusalOf(withKey('"modelHeader":"","objectiveHeader":""'))).toBe("taken");
+    expect(refusalOf(withKey('"objectiveHeader":"x-m","tenantHeader":"x-m"'))).toBe(
+      'tenantHeader is "x-m", allowed: another header than objectiveHeader',
+    );
+    const none = '"modelHeader":"","objectiveHeader":"","tenantHeader":""';
+    expect(refusalOf(withKey(none))).toBe("taken");
   });
 });
