@@ -80,6 +80,20 @@ test("with standardSaturationMs 0 standard requests wait, and it is never the lo
   assert.deepEqual(statuses(busy(40_000, late)), [429, 429, 200]);
 });
 
+test("where nobody has said what matters, nobody is refused", () => {
+  const all = [[], [{ name: "plain", criticality: "Standard" as const }]].map((models) => {
+    const gateway = busyWith([80_000, 80_000], { models: { models } });
+    return statuses(gateway);
+  });
+  assert.deepEqual(all, [
+    [200, 200, 200],
+    [200, 200, 200],
+  ]);
+  const objectives = [{ name: "batch", criticality: "Sheddable" as const }];
+  const graded = busyWith([80_000, 80_000], { models: { models: [], objectives } });
+  assert.deepEqual(statuses(graded), [429, 429, 429]);
+});
+
 test("a long prompt on idle pods is no overload", () => {
   const gateway = new Gateway({ pods: 2, models: MODELS });
   // 12.4 s of its own prefill.
