@@ -24,6 +24,8 @@ export class Root {
   destinationHeader: Bytes = new Bytes(0, 0);
   /** The header that tells the model; without bytes where there is none. */
   modelHeader: Bytes = new Bytes(0, 0);
+  /** The header that tells the tenant; without bytes where there is none. */
+  tenantHeader: Bytes = new Bytes(0, 0);
   requestHeaders: HeaderQuery = new HeaderQuery([]);
   /** A body came while its headers were held: Envoy lets headers be held. */
   isAllowProven: bool = false;
@@ -47,8 +49,10 @@ export class Root {
     this.config = config;
     this.destinationHeader = utf8(config.destinationHeader);
     this.modelHeader = utf8(config.modelHeader);
+    this.tenantHeader = utf8(config.tenantHeader);
     const objective = utf8(config.objectiveHeader);
-    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective);
+    const target = utf8(config.ttftTargetHeader);
+    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective, target);
     this.pools = poolsFor(config);
     this.startedMs = nowMs();
     setTickPeriod(TICK_PERIOD_MS);

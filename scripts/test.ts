@@ -32,6 +32,7 @@ const SUITES = [
   "sidecar",
   "migrate",
   "simulator",
+  "fuzz",
   "e2e",
   "faults",
   "soak",

@@ -27,7 +27,7 @@ const IDLE_MS_MAX = 4_000;
 const RESET_MAX = 20;
 /** A report goes up every 50 ms. */
 const TOLD_MS = 300;
-/** Who has to learn them anew sends a third of a second's requests to pods that do not have them. */
+/** Who has to learn them anew sends as many requests to pods that do not have them. */
 const PREFIXES = 67;
 /** Of the decisions right after the change. */
 const PREFIX_SHARE_MIN = 0.9;

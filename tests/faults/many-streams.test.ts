@@ -91,7 +91,7 @@ describe("at a time", () => {
       "no error; memory and p99 shown",
       `${result.streamsWhole} streams whole of ${result.streams}, ${result.idleAnswered} idle ` +
         `connections answer of ${result.idle}; other requests: ${tally.summary}, p99 of the ` +
-        `first byte ${p99(alone)} ms alone, ${p99(beside)} ms beside them; Envoy ${rssBefore} MiB ` +
+        `first byte ${p99(alone)} ms alone, ${p99(beside)} ms beside; Envoy ${rssBefore} MiB ` +
         `before, ${rssOpen} MiB with them, ${rssAfter} MiB afterwards`,
     );
     assert.deepEqual(result.errors, []);

@@ -11,14 +11,14 @@ import { startStack, type Stack } from "./support/stack.js";
 import { startSteadyLoad, unixMs } from "./support/steady-load.js";
 import type { Tally } from "./support/tally.js";
 
-const WARM_MS = 2000;
+const WARM_MS = 1500;
 /** Until no byte has come for 5 s, and some more in which nobody is to be sent there. */
-const HANGING_MS = 7500;
+const HANGING_MS = 6500;
 /** The promise, with some ticks and the clocks of two programs. */
 const EXCLUDED_MS = 5300;
-const BACK_MS = 2500;
+const BACK_MS = 8000;
 const SLOW_FACTOR = 10;
-const SLOW_MS = 4000;
+const SLOW_MS = 3500;
 /** While the first answers are on their way, nobody can know. */
 const NOTICED_MS = 1500;
 
@@ -98,7 +98,9 @@ async function hang(stack: Stack, fault: string, how: Hang): Promise<void> {
   const ejected = await stack.metric("ejected");
   const resumedMs = unixMs();
   await how.end(pod);
-  await sleep(BACK_MS);
+  const isBack = (): boolean =>
+    load.tally().results.some((one) => one.pod === pod.name && one.sentMs > resumedMs);
+  await until(`${pod.name} serves again`, isBack, BACK_MS);
   const tally = await load.stop();
   const log = await stack.logged(tally.sent);
 

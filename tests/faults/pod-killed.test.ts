@@ -11,8 +11,8 @@ import { startSteadyLoad, unixMs } from "./support/steady-load.js";
 
 /** Answers of 100 to 300 ms, so that there are streams to be cut at the moment of the kill. */
 const POD_ARGS = ["--step-ms", "25"];
-const WARM_MS = 1500;
-const DEAD_MS = 4000;
+const WARM_MS = 1000;
+const DEAD_MS = 3500;
 /** The promise: from then on only probes go there. */
 const EXCLUDED_MS = 1000;
 /** By the backoff of 1 s, 2 s, 4 s, ... at most these within DEAD_MS. */

@@ -53,7 +53,7 @@ describe("a VM traps", () => {
   };
 
   test("once: the worker has a new VM for the next request, with the index", async () => {
-    load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
+    load = startSteadyLoad({ urls: [stack.url], body: shortChats({ coldEvery: 0 }) });
     await sleep(2_000);
     const atMs = unixMs();
     const status = await trap();
@@ -99,7 +99,7 @@ describe("a VM traps", () => {
   });
 
   test("again and again: its worker answers 503 until the backoff is over", async () => {
-    load = startSteadyLoad({ urls: [stack.url], body: shortChats() });
+    load = startSteadyLoad({ urls: [stack.url], body: shortChats({ coldEvery: 0 }) });
     await sleep(500);
     const before = await reloads();
     const fromMs = unixMs();

@@ -1,5 +1,4 @@
-// What every fault happens to: pods, a sidecar, and an Envoy with two workers and the filter, with
-// the retries of the manifests.
+// What faults happen to: pods, a sidecar, an Envoy with the filter and the manifests' retries.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,13 +46,13 @@ export interface StackOptions {
   sidecarPool?: Record<string, unknown>;
   /** What the filter polls, `ip:port`, where it is not the sidecar itself. */
   polled?: string;
-  /** Told of the sidecar before Envoy starts, for what stands between them. */
+  /** Told of the sidecar before Envoy starts. */
   onSidecar?: (sidecarPort: number) => Promise<void>;
   listener?: Partial<ListenerOptions>;
   workers?: number;
+  envoy?: Partial<EnvoyOptions>;
   /** The reason of a request without a prompt, once a table is in force. */
   readyReason?: string;
-  envoy?: Partial<EnvoyOptions>;
 }
 
 export interface Stack {
@@ -145,15 +144,12 @@ async function startParts(
     stop: () => stopAll(stops, folder),
   } as Stack;
   stops.push(() => killSidecar(stack.sidecar));
+  const clusters = [
+    podsCluster({ name: POOL, pods: addresses, routed: true }),
+    sidecarCluster(options.polled ?? `${LOOPBACK}:${sidecarPort}`),
+  ];
   stack.envoy = await startEnvoy({
-    bootstrap: bootstrap(
-      adminPort,
-      [],
-      [
-        podsCluster({ name: POOL, pods: addresses, routed: true }),
-        sidecarCluster(options.polled ?? `${LOOPBACK}:${sidecarPort}`),
-      ],
-    ),
+    bootstrap: bootstrap(adminPort, [], clusters),
     listeners: [listener(options.filter, options.wasm)],
     concurrency: options.workers ?? WORKERS,
     folder: join(folder, "envoy"),

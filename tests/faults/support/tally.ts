@@ -33,7 +33,11 @@ export interface LoadResult {
 }
 
 export class Tally {
-  constructor(readonly results: readonly LoadResult[]) {}
+  constructor(
+    readonly results: readonly LoadResult[],
+    /** Requests of the whole load that this machine was too busy to send. */
+    readonly leftOut = 0,
+  ) {}
 
   get sent(): number {
     return this.results.length;
@@ -91,8 +95,9 @@ export class Tally {
 
   /** In words, for a row of the table. */
   get summary(): string {
-    const { sent, failed, cut, slow } = this;
-    return `${sent} sent, ${failed} failed, ${cut} cut off, ${slow} slow`;
+    const { sent, failed, cut, slow, leftOut } = this;
+    const unsent = leftOut > 0 ? ` (${leftOut} left out: the machine was busy)` : "";
+    return `${sent} sent${unsent}, ${failed} failed, ${cut} cut off, ${slow} slow`;
   }
 
   private with(outcome: Outcome): number {
