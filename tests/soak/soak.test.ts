@@ -1,6 +1,6 @@
 // Mixed traffic and random faults for as long as asked: at the end nothing is left, or unexplained.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { FAULTS } from "./support/fault.js";
 import { KINDS } from "./support/plans.js";
 import { settingsOf } from "./support/settings.js";
@@ -18,12 +18,15 @@ const SHOWN_MAX = 10;
 
 describe("a soak", () => {
   let soaked: Soaked;
-  before(async () => {
+  after(() => {
+    if (soaked !== undefined) summaryOf(soaked).forEach((line) => console.log(`figure: ${line}`));
+  });
+
+  test("every fault begins and ends, and what it did heals", async () => {
     const settings = settingsOf(process.env);
     console.log(`soak: ${settings.minutes} minutes, seed ${settings.seed}`);
     soaked = await soak(settings);
   });
-  after(() => summaryOf(soaked).forEach((line) => console.log(`figure: ${line}`)));
 
   test("every request has an outcome, and every failure a fault that explains it", () => {
     const { traffic, unexplained, unlogged, unsent } = soaked;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../../../lab/processes.js";
 import { parseAccessLog, type LoggedRequest } from "../../faults/support/access-log.js";
 import { startStack, type Stack } from "../../faults/support/stack.js";
+import { unixMs } from "../../faults/support/steady-load.js";
 import { account, type Account } from "./causes.js";
 import { Plans } from "./plans.js";
 import type { Settings } from "./settings.js";
@@ -30,6 +31,8 @@ const SCALE_SHORT = 0.4;
 const PATIENCE_MS = 15_000;
 /** A pod that is out is tried every few seconds. */
 const HEAL_TIMEOUT_MS = 40_000;
+/** Of the faults before one that does not heal. */
+const FAULTS_SHOWN = 8;
 const LOG_TIMEOUT_MS = 10_000;
 
 export interface Soaked extends Account {
@@ -102,12 +105,24 @@ async function run(
 ): Promise<state.Memory> {
   traffic.start();
   await trouble.run(forMs);
-  const healed = async (): Promise<boolean> => (await stack.metric("ejected")) === 0;
-  // A pod that is out is let back by requests.
-  await until("every pod is back", healed, HEAL_TIMEOUT_MS);
+  await untilHealed(stack, trouble);
   await traffic.stop();
   await state.untilIdle(stack);
   return await state.memoryOf(stack);
+}
+
+/** A pod that is out is let back by requests. */
+async function untilHealed(stack: Stack, trouble: Trouble): Promise<void> {
+  const isHealed = async (): Promise<boolean> => (await stack.metric("ejected")) === 0;
+  try {
+    await until("every pod is back", isHealed, HEAL_TIMEOUT_MS);
+  } catch (error) {
+    const pods = JSON.stringify(await state.podsOf(stack));
+    const faults = trouble.faults.slice(-FAULTS_SHOWN).map(({ kind, pod, fromMs, toMs }) => {
+      return `${kind.name} (${pod.address}) ${(unixMs() - fromMs) / 1e3} to ${(unixMs() - toMs) / 1e3} s ago`;
+    });
+    throw new Error(`${String(error)}: ${pods}; ${faults.join("; ")}`);
+  }
 }
 
 /** Envoy's record, once it has each request that was answered; the last are written in a while. */

@@ -42,15 +42,20 @@ export async function decisionsOf({ envoy }: Stack): Promise<number> {
 
 /** What is left on each pod as the filter reports it to the sidecar, summed over the pods. */
 export async function leftOnPods(stack: Stack): Promise<Record<string, number>> {
+  const left = { inFlight: 0, backlogTokens: 0, kvTokens: 0 };
+  for (const pod of await podsOf(stack)) {
+    for (const key of Object.keys(left) as (keyof typeof left)[]) left[key] += pod[key] ?? 0;
+  }
+  return left;
+}
+
+/** The pods as the filter reports them to the sidecar. */
+export async function podsOf(stack: Stack): Promise<Record<string, number>[]> {
   const response = await fetch(`${stack.sidecar.url}/v1/pools`);
   const view = (await response.json()) as {
     pools: { gateways: { pods: Record<string, number>[] }[] }[];
   };
-  const left = { inFlight: 0, backlogTokens: 0, kvTokens: 0 };
-  for (const pod of view.pools.flatMap(({ gateways }) => gateways.flatMap(({ pods }) => pods))) {
-    for (const key of Object.keys(left) as (keyof typeof left)[]) left[key] += pod[key] ?? 0;
-  }
-  return left;
+  return view.pools.flatMap(({ gateways }) => gateways.flatMap(({ pods }) => pods));
 }
 
 /** What Envoy says of VMs that ended: its counters of reloads, and lines of its log. */
