@@ -7,7 +7,12 @@ const nodeTest = { from: "package", package: "node:test" };
 const testFunctions = ["test", "it", "describe", "suite", "before", "after"];
 
 export default tseslint.config(
-  { ignores: ["node_modules/", "build/", ".venv/", "filter/", "tests/unit/", "as-pect.config.js"] },
+  {
+    ignores: [
+      ...["node_modules/", "build/", ".venv/", "filter/", "tests/unit/", "tests/faults/fixtures/"],
+      "as-pect.config.js",
+    ],
+  },
   eslint.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -32,7 +32,8 @@ const headers = new HeaderQuery([utf8(":status"), utf8("content-type"), utf8("co
 const EVENTS = utf8("text/event-stream");
 const JSON_TYPE = utf8("application/json");
 const UPSTREAM_ADDRESS = utf8("upstream\0address");
-const DECISION = utf8("x-warmroute-decision");
+/** The header that shows a decision to the client. */
+export const DECISION = utf8("x-warmroute-decision");
 const POD = utf8("pod=");
 const REASON = utf8(";reason=");
 const CACHED = utf8(";cached=");
@@ -194,6 +195,10 @@ function noteFirstByte(stream: Stream, pool: Pool, atMs: f64): void {
   clearOverdue(stream, pool);
   stream.hold.releaseBacklog(pool.endpoints);
   setDeadline(stream, NEVER);
+  // Of an answer that is not streamed the first byte comes with the last token.
+  if (!stream.answerIsEvents) return;
+  const seconds = (stream.firstByteMs - stream.routedAtMs) * 1e-3;
+  pool.rates.learnDelay(stream.predictedSeconds, seconds);
 }
 
 /** What `usage` and the clock say of the pod's rates, and of what we believed it held. */

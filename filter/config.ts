@@ -21,7 +21,13 @@ const TEXT_BYTES_MAX: u32 = 256;
 
 /** All indexes of a configuration: a VM has 4 GiB, and ends where it asks for more. */
 const INDEXES_MIB_MAX: u32 = 2048;
-const HEADER_KEYS: StaticArray<string> = ["destinationHeader", "modelHeader", "objectiveHeader"];
+const HEADER_KEYS: StaticArray<string> = [
+  "destinationHeader",
+  "modelHeader",
+  "objectiveHeader",
+  "ttftTargetHeader",
+  "tenantHeader",
+];
 
 const FNV_OFFSET: u64 = 14695981039346656037;
 const FNV_PRIME: u64 = 1099511628211;
@@ -97,7 +103,13 @@ class ConfigReader extends JsonHandler {
       const found = config.indexMiB.toString() + " with " + poolCount.toString() + " pools";
       this.refuse("indexMiB is " + found + allowed);
     }
-    const headers = [config.destinationHeader, config.modelHeader, config.objectiveHeader];
+    const headers = [
+      config.destinationHeader,
+      config.modelHeader,
+      config.objectiveHeader,
+      config.ttftTargetHeader,
+      config.tenantHeader,
+    ];
     for (let i = 1; i < headers.length; i++) {
       if (headers[i].length == 0 || headers.indexOf(headers[i]) == i) continue;
       const first = HEADER_KEYS[headers.indexOf(headers[i])];

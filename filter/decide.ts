@@ -5,7 +5,6 @@ import {
   OVERDUE_FACTOR,
   OVERDUE_SLACK_MS,
   REPEAT_JOURNAL_STEPS,
-  RETRY_AFTER_SECONDS_MAX,
 } from "./constants";
 import { HeaderMap, nowNs, setHeader } from "./host/calls";
 import { count, countDecision, Counter, isTimed, recordDecision } from "./metrics";
@@ -13,6 +12,7 @@ import { refusal, sendRefusal } from "./models/local-reply";
 import { resolution } from "./models/resolve";
 import { Criticality } from "./models/section";
 import { Rates } from "./load/rates";
+import { ADMITTED, admit, isTooLate, retryAfterSeconds } from "./pick/admission";
 import { fallBack, Reason } from "./pick/reason";
 import { pick, PickAnswer, PickQuery, rendezvous } from "./pick/pick";
 import { Pool } from "./pool";
@@ -68,11 +68,7 @@ export function decide(stream: Stream, root: Root, given: i32, startNs: u64): bo
     memory.fill(query.depths, 0, <usize>endpoints.limit * 2);
   }
   pick(query, endpoints, pool.rates, root.config, answer);
-  if (stream.criticality == <u8>Criticality.Sheddable && isSaturated(root.config)) {
-    refusal.retryAfterSeconds = retryAfter(root.config);
-    refuse(stream, Reason.Shed);
-    return false;
-  }
+  if (!isAdmitted(stream, root.config)) return false;
   if (usesPrefix) stream.reason = reasonAfter();
   probe(stream, pool, nowMs);
   take(stream, root, pool, nowMs);
@@ -99,15 +95,18 @@ export function endHere(stream: Stream, reason: Reason): void {
   countDecision(reason, false);
 }
 
-/** Every pod's first token is too far away. */
-function isSaturated(config: Config): bool {
-  return answer.leastDelay * 1e3 > config.saturationMs;
-}
-
-/** Seconds until the least loaded pod may be below the bound again, if nothing more comes. */
-function retryAfter(config: Config): u32 {
-  const seconds = Math.ceil(answer.leastDelay - config.saturationMs * 1e-3);
-  return <u32>Math.min(Math.max(seconds, 1), RETRY_AFTER_SECONDS_MAX);
+/** False: the pods are too busy for such a request, and it was answered. */
+function isAdmitted(stream: Stream, config: Config): bool {
+  const targetMs = stream.targetMs;
+  const isGraded = changetype<Pool>(stream.pool).models.isGraded;
+  const reason = admit(stream.criticality, isGraded, answer, targetMs, config);
+  if (reason == ADMITTED) {
+    if (isTooLate(answer, targetMs)) count(Counter.TargetsMissed, 1);
+    return true;
+  }
+  refusal.retryAfterSeconds = retryAfterSeconds(reason, answer, targetMs, config);
+  refuse(stream, <Reason>reason);
+  return false;
 }
 
 /** The reason as far as it is known before the pick; Cold stands for "the prompt decides". */
@@ -141,6 +140,7 @@ function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
   query.maxOutputTokens = stream.kind == RequestKind.Embeddings ? 1 : 0;
   query.promptTokens = 0;
   query.adapterBits = 0;
+  query.targetSeconds = <f64>stream.targetMs * 1e-3;
   if (stream.kind == 0) return;
   query.adapterBits = resolution.adapterBits;
   const promptTokens = tokensOf(prompt, pool);
@@ -153,14 +153,14 @@ function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
 /** Tokens of the whole prompt; tokens up to each checkpoint go to `tokenEnds`. */
 export function tokensOf(prompt: PromptState, pool: Pool): f64 {
   const bytes = <f64>prompt.promptBytes;
-  if (bytes == 0) return 0;
   const exact = <f64>prompt.promptTokens;
   const perByte = exact > 0 ? exact / bytes : 1 / pool.rates.bytesPerToken;
   const ends = prompt.ends();
   for (let i: usize = 0; i < <usize>prompt.checkpointCount; i++) {
     store<u32>(tokenEnds + (i << 2), <u32>(<f64>load<u32>(ends + (i << 2)) * perByte));
   }
-  return Math.max(Math.floor(bytes * perByte), 1);
+  // A message without text has a checkpoint, but no tokens.
+  return bytes == 0 ? 0 : Math.max(Math.floor(bytes * perByte), 1);
 }
 
 /** Where an ejected pod is due to be tried, this request is it; its retry goes to the best one. */

@@ -6,30 +6,32 @@ import { REASON_NAMES, REASONS } from "./pick/reason";
 /** Numbers of the counters in the list; those of the reasons come first, in their order. */
 export const enum Counter {
   /** Prompt tokens that were routed, and those of them that their pod was believed to hold. */
-  PromptTokens = 18,
-  MatchedTokens = 19,
+  PromptTokens = 20,
+  MatchedTokens = 21,
   /** Answers whose pod had cached much less than was believed. */
-  Mispredictions = 20,
+  Mispredictions = 22,
   /** Decisions that set no destination. */
-  Fallbacks = 21,
+  Fallbacks = 23,
   /** Answers of the sidecar that were not sound, or did not come. */
-  SyncFailures = 22,
+  SyncFailures = 24,
   /** Journal segments of neighbours that were overwritten before they were read. */
-  Lapped = 23,
+  Lapped = 25,
   /** Sections of models in load tables that were not sound. */
-  BadModels = 24,
+  BadModels = 26,
   /** Bodies whose model was rewritten. */
-  Rewritten = 25,
+  Rewritten = 27,
   /** Answers of the sidecar whose records were not all applied: too many, broken, or not news. */
-  BadRecords = 26,
+  BadRecords = 28,
   /** Pods that were put out of the pick, and those that failed as much while half were out. */
-  Ejections = 27,
-  EjectionsWithheld = 28,
+  Ejections = 29,
+  EjectionsWithheld = 30,
   /** Requests sent to an ejected pod to see whether it answers again. */
-  Probes = 29,
+  Probes = 31,
+  /** Requests that were routed although no pod was expected to meet their first-token target. */
+  TargetsMissed = 32,
 }
 
-const COUNTERS: i32 = 30;
+const COUNTERS: i32 = 33;
 if (<i32>Counter.PromptTokens != <i32>REASONS) ERROR("the reasons come first");
 
 const NAMES: StaticArray<string> = [
@@ -45,6 +47,7 @@ const NAMES: StaticArray<string> = [
   "ejections",
   "ejections_withheld",
   "probes",
+  "targets_missed",
 ];
 const ids = new StaticArray<u32>(COUNTERS);
 /** What was counted since the last tick: a host call for each count would cost each request. */

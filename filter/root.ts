@@ -24,6 +24,8 @@ export class Root {
   destinationHeader: Bytes = new Bytes(0, 0);
   /** The header that tells the model; without bytes where there is none. */
   modelHeader: Bytes = new Bytes(0, 0);
+  /** The header that tells the tenant; without bytes where there is none. */
+  tenantHeader: Bytes = new Bytes(0, 0);
   requestHeaders: HeaderQuery = new HeaderQuery([]);
   /** A body came while its headers were held: Envoy lets headers be held. */
   isAllowProven: bool = false;
@@ -47,8 +49,10 @@ export class Root {
     this.config = config;
     this.destinationHeader = utf8(config.destinationHeader);
     this.modelHeader = utf8(config.modelHeader);
+    this.tenantHeader = utf8(config.tenantHeader);
     const objective = utf8(config.objectiveHeader);
-    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective);
+    const target = utf8(config.ttftTargetHeader);
+    this.requestHeaders = requestQuery(this.destinationHeader, this.modelHeader, objective, target);
     this.pools = poolsFor(config);
     this.startedMs = nowMs();
     setTickPeriod(TICK_PERIOD_MS);
@@ -106,10 +110,10 @@ export class Root {
     for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.isAllowProven = true;
   }
 
-  /** A held request's body did not come in time. Said once. */
+  /** A held request's body did not come in time. One of the VMs says so, once. */
   noteStall(): void {
     for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.hasStalled = true;
-    if (this.isHolding) logText(LogLevel.Warn, STALL_TEXT);
+    if (this.isHolding && this.pools[0].sync.claimWarning()) logText(LogLevel.Warn, STALL_TEXT);
     this.isHolding = false;
   }
 }

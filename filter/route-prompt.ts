@@ -16,6 +16,7 @@ import { Pool } from "./pool";
 import { objectiveAt, objectiveSize } from "./request/classify";
 import { MODEL_NAME_BYTES_MAX } from "./request/prompt-draft";
 import { ParseStatus, RequestKind } from "./request/prompt-parser";
+import { tenantHash } from "./request/tenant";
 import { Root } from "./root";
 import { Stream } from "./stream-slots";
 import { waitForPod } from "./waiting";
@@ -71,6 +72,8 @@ export function routePrompt(stream: Stream, root: Root, startNs: u64, hasEnded: 
   if (hasEnded && waitForPod(stream, pool, root.config, <f64>startNs / 1e6)) return false;
   rescan(stream, pool, root);
   if (resolution.isOther) prompt.setModel(resolution.target, resolution.targetSize);
+  const tenant = root.tenantHeader;
+  if (tenant.size > 0) prompt.tenant = tenantHash(tenant, prompt.k0, prompt.k1);
   prompt.build();
   const isBad = isBroken || status == ParseStatus.TooDeep;
   if (!decide(stream, root, isBad ? Reason.BadJson : UNDECIDED, startNs)) return false;

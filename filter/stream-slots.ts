@@ -47,6 +47,8 @@ export class Stream {
   /** Bytes of the request body that have come, and those that were read. */
   bodySeen: u32;
   bodyRead: u32;
+  /** When its first token is wanted, in ms from its routing; 0: whenever it comes. */
+  targetMs: u32;
   promptTokens: u32;
   matchedTokens: u32;
   /** Tokens of prefill ahead of the first byte, own ones too; 0 where nothing can be learned. */

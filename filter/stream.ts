@@ -1,5 +1,5 @@
 // The state machine of one HTTP stream; the only file that knows the order of Envoy's callbacks.
-import { finishAnswer, markOverdue, onAnswerBody, onAnswerHeaders } from "./answer";
+import { DECISION, finishAnswer, markOverdue, onAnswerBody, onAnswerHeaders } from "./answer";
 import { BODY_READ_BYTES } from "./constants";
 import { decide, DRAIN_STEP_MS, endHere, refuse } from "./decide";
 import { continueRequest, HeaderMap, nowNs, removeHeader, setEffectiveContext } from "./host/calls";
@@ -16,6 +16,7 @@ import {
   kindToHold,
   namesDestination,
   namesModel,
+  targetMs,
 } from "./request/classify";
 import { allRoots, dropClosedRoots, findRoot, Root } from "./root";
 import { beginBody, criticality, readBody, routePrompt } from "./route-prompt";
@@ -54,15 +55,14 @@ export function onRequestHeaders(contextId: u32, isEnd: bool): Action {
   if (stream == null) return passUnfollowed();
   const root = rootOf(stream);
   const headers = root.requestHeaders;
-  headers.read(HeaderMap.Request);
+  const isRead = headers.read(HeaderMap.Request);
   const kind = isEnd ? <u8>0 : kindToHold(headers);
   const encoded = isEnd ? <u8>0 : encodedKind(headers);
   const isForList = asksForModels(headers);
   stream.hasLength = hasLength(headers);
   stream.hasObjective = hasObjective(headers);
-  // First on every path: only this filter names a destination, and the model.
-  if (namesDestination(headers)) removeHeader(HeaderMap.Request, root.destinationHeader);
-  if (namesModel(headers)) removeHeader(HeaderMap.Request, root.modelHeader);
+  stream.targetMs = targetMs(headers, root.config.ttftTargetMs);
+  dropForged(root, isRead);
   if (root.pools.length == 0) return Action.Continue;
   const pool = unchecked(root.pools[0]);
   stream.pool = changetype<usize>(pool);
@@ -115,6 +115,8 @@ export function onRequestTrailers(contextId: u32): Action {
 }
 
 export function onResponseHeaders(contextId: u32, isEnd: bool): void {
+  // Whatever a pod says under our name is not ours, also where decisions are not shown.
+  removeHeader(HeaderMap.Response, DECISION);
   const stream = findStream(contextId);
   if (stream == null) return;
   onAnswerHeaders(stream, rootOf(stream));
@@ -127,6 +129,7 @@ export function onResponseBody(contextId: u32, size: u32, isEnd: bool): void {
 }
 
 export function onResponseTrailers(contextId: u32): void {
+  removeHeader(HeaderMap.ResponseTrailers, DECISION);
   const stream = findStream(contextId);
   if (stream != null) onAnswerBody(stream, 0, true);
 }
@@ -154,6 +157,15 @@ export function tickStreams(rootContextId: u32, atMs: f64): void {
     else lookAfter(stream, changetype<Pool>(stream.pool), atMs);
     slot = nextDue(<u32>slot + 1, atMs);
   }
+}
+
+/** First on every path: only this filter names a destination, and the model. */
+function dropForged(root: Root, isRead: bool): void {
+  const headers = root.requestHeaders;
+  const hasDestination = !isRead || namesDestination(headers);
+  const hasModel = root.modelHeader.size > 0 && (!isRead || namesModel(headers));
+  if (hasDestination) removeHeader(HeaderMap.Request, root.destinationHeader);
+  if (hasModel) removeHeader(HeaderMap.Request, root.modelHeader);
 }
 
 /** More streams than are followed: nothing is kept of this one, and no destination is set. */

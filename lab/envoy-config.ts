@@ -48,8 +48,10 @@ export interface ListenerOptions {
   host?: string;
   cluster: string;
   filter?: FilterOptions;
-  /** Tries after the first, on another host, for connect failures, resets and 5xx. */
+  /** Tries after the first, on another host, for connect failures, resets and `retryStatuses`. */
   retries?: number;
+  /** Absent: every 5xx. */
+  retryStatuses?: number[];
   /** Let WebSocket upgrades through. */
   upgrades?: boolean;
   bufferBytesMax?: number;
@@ -191,9 +193,11 @@ function wasmFilter(filter: FilterOptions): Json {
 }
 
 function route(options: ListenerOptions): Json {
-  const { cluster, retries = 0 } = options;
+  const { cluster, retries = 0, retryStatuses } = options;
+  const statuses = retryStatuses === undefined ? "5xx" : "retriable-status-codes";
   const retryPolicy = {
-    retry_on: "connect-failure,refused-stream,reset,5xx",
+    retry_on: `connect-failure,refused-stream,reset,${statuses}`,
+    ...(retryStatuses === undefined ? {} : { retriable_status_codes: retryStatuses }),
     num_retries: retries,
     // The second address of the destination header is taken by the retry itself; this keeps the
     // fallback policy from choosing a host that failed already.

@@ -1,31 +1,13 @@
-// Finds, starts and asks a real Envoy; listeners can be changed by a file while traffic flows.
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, renameSync } from "node:fs";
-import { rmSync, writeFileSync } from "node:fs";
+// Starts and asks a real Envoy; its listeners and its process can be changed while traffic flows.
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import type { Bootstrap, Listener } from "./envoy-config.js";
 import { listenersFile } from "./envoy-config.js";
+import { findEnvoy } from "./find-envoy.js";
 import { start, until, type Child } from "./processes.js";
 
 const ADMIN_TIMEOUT_MS = 10_000;
-
-/** ENVOY_BIN, else envoy on PATH, else the wheel in .venv; throws what to do when there is none. */
-export function findEnvoy(env: NodeJS.ProcessEnv = process.env): string {
-  const named = env["ENVOY_BIN"];
-  if (named !== undefined && named !== "") {
-    if (isExecutable(named)) return named;
-    throw new Error(`ENVOY_BIN=${named} is not an executable file`);
-  }
-  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
-    const candidate = join(folder, "envoy");
-    if (folder !== "" && isExecutable(candidate)) return candidate;
-  }
-  for (const version of listed(".venv/lib")) {
-    const candidate = join(".venv/lib", version, "site-packages/envoy/_bin/envoy");
-    if (isExecutable(candidate)) return candidate;
-  }
-  throw new Error("there is no Envoy: set ENVOY_BIN, or run ./build.sh setup");
-}
 
 export interface EnvoyOptions {
   /** Without `static_resources.listeners` when `listeners` is given. */
@@ -37,6 +19,17 @@ export interface EnvoyOptions {
   logLevel?: string;
   /** Where its files go; a new temporary folder, removed at the end, when absent. */
   folder?: string;
+  /** A hot restart: this one gets the listening sockets of that Envoy, which drains and ends. */
+  takesOver?: Envoy;
+  /** How long one that is taken over tells its clients to go elsewhere, and when it ends. */
+  drainSeconds?: number;
+  parentShutdownSeconds?: number;
+}
+
+/** What makes processes one Envoy to the kernel, and how many there were before this one. */
+interface RestartId {
+  baseId: number;
+  epoch: number;
 }
 
 /**
@@ -59,9 +52,17 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const adminPort = bootstrap.admin.address.socket_address.port_value;
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const args = ["--config-path", configPath, "--concurrency", String(options.concurrency ?? 2)];
-  // Another Envoy on the machine holds the shared memory and the sockets of base id 0.
-  args.push("--use-dynamic-base-id", "--log-level", options.logLevel ?? "info");
-  args.push("--drain-time-s", "1", "--parent-shutdown-time-s", "2");
+  const baseIdPath = join(folder, "base-id");
+  const parent = options.takesOver?.restartId;
+  if (parent === undefined) {
+    // Another Envoy on the machine holds the shared memory and the sockets of base id 0.
+    args.push("--use-dynamic-base-id", "--base-id-path", baseIdPath);
+  } else {
+    args.push("--base-id", String(parent.baseId), "--restart-epoch", String(parent.epoch + 1));
+  }
+  args.push("--log-level", options.logLevel ?? "info");
+  args.push("--drain-time-s", String(options.drainSeconds ?? 1));
+  args.push("--parent-shutdown-time-s", String(options.parentShutdownSeconds ?? 2));
   // Access logs are complete soon after a request, and not 10 s later or when Envoy ends.
   args.push("--file-flush-interval-msec", "100");
   const child = await start({
@@ -71,7 +72,12 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
     logPath: join(folder, "envoy.log"),
     readyUrl: `${adminUrl}/ready`,
   });
-  return new Envoy(child, adminUrl, folder, ldsPath, options.folder === undefined);
+  const restartId =
+    parent === undefined
+      ? { baseId: Number(readFileSync(baseIdPath, "utf8")), epoch: 0 }
+      : { baseId: parent.baseId, epoch: parent.epoch + 1 };
+  const ownsFolder = options.folder === undefined;
+  return new Envoy(child, adminUrl, folder, ldsPath, ownsFolder, restartId, options);
 }
 
 /** A running Envoy and its admin interface. */
@@ -84,6 +90,9 @@ export class Envoy {
     readonly folder: string,
     private readonly ldsPath: string,
     private readonly ownsFolder: boolean,
+    readonly restartId: RestartId,
+    /** What it was started with: another that takes over differs in a few of them. */
+    readonly options: EnvoyOptions,
   ) {}
 
   get pid(): number {
@@ -162,22 +171,5 @@ export class Envoy {
       accepted: stats.get("listener_manager.lds.update_success") ?? 0,
       refused: stats.get("listener_manager.lds.update_rejected") ?? 0,
     };
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
   }
 }

@@ -1,13 +1,15 @@
 // Bundles the sidecar to one file that runs without node_modules, and collects the licences in it.
-import { copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { licencesOf } from "./bundle/licences.js";
+import { licencesOf, packagesOf } from "./bundle/licences.js";
 import { PROJECT_ROOT, projectPath } from "./config/project.js";
+import { sidecarSbom } from "./image/sbom.js";
 
 export const SIDECAR_FILE = "sidecar.mjs";
 export const LICENCES_FILE = "THIRD-PARTY.txt";
+export const SBOM_FILE = "sbom.cdx.json";
 
 /** Packages from before ES modules call `require`, which a module does not have by itself. */
 const REQUIRE = [
@@ -21,7 +23,10 @@ const REQUIRE_PATHS = [
   "const __dirname = warmrouteDirname(__filename);",
 ].join("\n");
 
-/** Writes the bundle and its licences to `folder` and returns the size of the bundle in bytes. */
+/**
+ * Writes the bundle, its licences and its bill of materials to `folder`; returns the bundle's size
+ * in bytes.
+ */
 export async function bundleSidecar(folder: string): Promise<number> {
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, SIDECAR_FILE);
@@ -41,7 +46,9 @@ export async function bundleSidecar(folder: string): Promise<number> {
     metafile: true,
     logLevel: "warning",
   });
-  writeFileSync(join(folder, LICENCES_FILE), licencesOf(Object.keys(metafile.inputs)));
+  const packages = packagesOf(Object.keys(metafile.inputs));
+  writeFileSync(join(folder, LICENCES_FILE), licencesOf(packages));
+  writeFileSync(join(folder, SBOM_FILE), sidecarSbom(readFileSync(outfile), packages));
   copyFileSync(projectPath("LICENSE"), join(folder, "LICENSE"));
   return statSync(outfile).size;
 }

@@ -1,18 +1,25 @@
 // `./build.sh image`: checks the module, makes the OCI image of it, and pushes it when asked.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { checkModule } from "./image/check.js";
-import { writeImage } from "./image/layout.js";
+import { addSbom, writeImage } from "./image/layout.js";
 import { policyLines } from "./image/policy-lines.js";
+import { filterSbom } from "./image/sbom.js";
 import { RegistryClient } from "./registry/client.js";
 import { findLogin, PASSWORD_VARIABLE } from "./registry/credentials.js";
-import { pushImage } from "./registry/push.js";
-import { apiOrigin, formatReference, parseReference } from "./registry/reference.js";
+import { pushImage, pushReferrers } from "./registry/push.js";
+import {
+  apiOrigin,
+  formatReference,
+  parseReference,
+  type Reference,
+} from "./registry/reference.js";
 
 interface Options {
   wasm: string;
   out: string;
   push?: string;
+  sbom: boolean;
   insecure?: boolean;
   username?: string;
 }
@@ -23,9 +30,14 @@ async function main(options: Options): Promise<void> {
   const found = target === null ? null : findLogin(target.registry, options.username, process.env);
   const { envoyVersion } = await checkModule(options.wasm);
   console.error(`image: ${options.wasm} loads and routes in Envoy ${envoyVersion}`);
-  const digest = writeImage(readFileSync(options.wasm), options.out);
+  const wasm = readFileSync(options.wasm);
+  const digest = writeImage(wasm, options.out);
+  const sbom = filterSbom(wasm);
+  addSbom(options.out, sbom);
+  writeFileSync(`${options.out}.cdx.json`, sbom);
   if (target === null || found === null) {
-    console.error(`image: ${options.out} is made; --push HOST/PATH:TAG sends it to a registry`);
+    const made = `${options.out} and ${options.out}.cdx.json are made`;
+    console.error(`image: ${made}; --push HOST/PATH:TAG sends it to a registry`);
     console.log(digest);
     return;
   }
@@ -35,6 +47,7 @@ async function main(options: Options): Promise<void> {
   try {
     const { sentCount, keptCount } = await pushImage(options.out, target, client);
     console.error(`image: pushed, ${sentCount} blobs sent, ${keptCount} were there`);
+    if (options.sbom) await attachSbom(options.out, target, client);
   } finally {
     await client.close();
   }
@@ -42,11 +55,30 @@ async function main(options: Options): Promise<void> {
   console.error(policyLines(target, digest));
 }
 
+/** The image is of use without it, and a registry may be too old to take it. */
+async function attachSbom(
+  folder: string,
+  target: Reference,
+  client: RegistryClient,
+): Promise<void> {
+  try {
+    await pushReferrers(folder, target, client);
+    console.error("image: its bill of materials is attached");
+  } catch (error) {
+    const { message } = error as Error;
+    const hint = "--no-sbom leaves it out";
+    throw new Error(`the image is pushed, its bill of materials is not: ${message} (${hint})`, {
+      cause: error,
+    });
+  }
+}
+
 const command = new Command("image")
   .description("Makes the OCI image that Envoy Gateway loads; prints its digest, or NAME@DIGEST")
   .option("--wasm <file>", "the module", "build/filter.wasm")
   .option("--out <folder>", "where the OCI layout goes", "build/image")
   .option("--push <reference>", "HOST[:PORT]/PATH:TAG to push it to")
+  .option("--no-sbom", "push the image without its bill of materials")
   .option("--insecure", "speak plain HTTP with the registry (loopback always does)")
   .option("--username <name>", `log in by this name, with the password in ${PASSWORD_VARIABLE}`)
   .addHelpText("after", "\nWithout --username the login is that of docker's config.json.");

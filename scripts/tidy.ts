@@ -9,6 +9,7 @@ import {
   unusedExceptions,
   type Exception,
 } from "./tidy-exceptions.js";
+import { checkProjectPins } from "./tidy-pins.js";
 
 const COLUMNS_MAX = 100;
 const FILE_LINES_MAX = 400;
@@ -168,7 +169,7 @@ export function sourceFiles(root: string): string[] {
 export function tidy(root: string, exceptions: readonly Exception[] = TIDY_EXCEPTIONS): string[] {
   const paths = sourceFiles(root);
   const findings = paths.flatMap((path) => checkFile(path, readFileSync(join(root, path), "utf8")));
-  findings.push(...checkSpecs(paths));
+  findings.push(...checkSpecs(paths), ...checkProjectPins(root));
   return [
     ...findings
       .filter((one) => !isExcepted(one, exceptions))

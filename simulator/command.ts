@@ -5,6 +5,7 @@ import { addSimulateOptions, checkedOptions, type SimulateOptions } from "./opti
 import { reportPage } from "./report/page.js";
 import { jsonLine } from "./run/json.js";
 import { comparisonTable, tableHead, tableRow } from "./run/print.js";
+import { overloadTable } from "./run/overload-table.js";
 import { Progress } from "./run/progress.js";
 import { seedTable } from "./run/seed-table.js";
 import { simulate, type Row } from "./run/simulate.js";
@@ -61,6 +62,7 @@ function commandLine(command: Command): string {
 /** Prints each row as it comes, and what is to be said once the last rule's is there. */
 function printerOf(options: SimulateOptions): (row: Row) => void {
   if (options.json) return (row) => console.log(jsonLine(row));
+  if (options.table === "overload") return (row) => console.log(`${overloadTable(row)}\n`);
   if (options.table === "seed") return (row) => console.log(`${seedTable(row)}\n`);
   let group: Row[] = [];
   let isFirst = true;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { freePort } from "../lab/ports.js";
 import { start, type Child } from "../lab/processes.js";
-import { bundleSidecar, LICENCES_FILE, SIDECAR_FILE } from "../scripts/bundle.js";
+import { bundleSidecar, LICENCES_FILE, SBOM_FILE, SIDECAR_FILE } from "../scripts/bundle.js";
 import { projectPath } from "../scripts/config/project.js";
 
 /** The user of the container. */
@@ -141,7 +141,9 @@ describe("the sidecar's Dockerfile", () => {
   });
 
   test("it copies what the bundle writes, and starts that", () => {
-    assert.deepEqual(values("COPY"), [`${SIDECAR_FILE} LICENSE ${LICENCES_FILE} /warmroute/`]);
+    assert.deepEqual(values("COPY"), [
+      `${SIDECAR_FILE} LICENSE ${LICENCES_FILE} ${SBOM_FILE} /warmroute/`,
+    ]);
     assert.deepEqual(JSON.parse(values("ENTRYPOINT")[0] ?? ""), [
       "node",
       `/warmroute/${SIDECAR_FILE}`,

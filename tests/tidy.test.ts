@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseAspect, parseNodeEvents } from "../scripts/test-counts.js";
 import { checkFile, checkSpecs, tidy } from "../scripts/tidy.js";
+import { checkPins } from "../scripts/tidy-pins.js";
 
 const HEAD = "// Says what it does.\n";
 const call = (lines: number): string => `function f() {\n${"  g();\n".repeat(lines - 2)}}\n`;
@@ -49,6 +50,25 @@ describe("tidy", () => {
       findings.map((finding) => finding.path),
       ["filter/c.ts"],
     );
+  });
+
+  test("packages have one version each, and the hash of what is downloaded", () => {
+    const integrity = `sha512-${"A".repeat(86)}==`;
+    const locked = { version: "1.2.3", integrity };
+    const speak = (version: string, entry: object, root = version): string[] => {
+      const packages = { "": { dependencies: { a: root } }, "node_modules/a": entry };
+      const manifest = JSON.stringify({ dependencies: { a: version } });
+      return checkPins(manifest, JSON.stringify({ packages })).map(({ text }) => text);
+    };
+    assert.deepEqual(speak("1.2.3", locked), []);
+    assert.deepEqual(speak("1.2.3-rc.1", locked), []);
+    for (const range of ["^1.2.3", "~1.2.3", "1.2.x", "*", "latest", "", ">=1.2.3", "file:../a"]) {
+      assert.deepEqual(speak(range, locked), [`a is "${range}", not one version`]);
+    }
+    assert.match(speak("1.2.3", locked, "1.2.2")[0] as string, /not locked/);
+    assert.match(speak("1.2.3", { version: "1.2.3" })[0] as string, /no SHA-512/);
+    assert.match(speak("1.2.3", { ...locked, integrity: "sha1-AAAA" })[0] as string, /no SHA-512/);
+    assert.deepEqual(speak("1.2.3", { version: "1.2.3", inBundle: true }), []);
   });
 
   test("the project keeps the rules", () => {

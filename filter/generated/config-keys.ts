@@ -50,6 +50,12 @@ export class Config {
    */
   objectiveHeader: string = "";
   /**
+   * Request header whose value keeps tenants apart: prompts match only prompts that came with
+   * the same value; lower case, and to be set by what authenticates the client, before this
+   * filter (docs/security.md). Empty: none.
+   */
+  tenantHeader: string = "";
+  /**
    * Whether answers carry `x-warmroute-decision` with pod, reason, cached tokens and predicted
    * time.
    */
@@ -88,10 +94,28 @@ export class Config {
    */
   slackMs: f64 = 5;
   /**
-   * Predicted time to the first token beyond which a pod is saturated: where all are, sheddable
-   * requests are answered 429. Unit: ms.
+   * Predicted wait before a request's own prefill beyond which a pod is saturated: where all
+   * are, sheddable requests are answered 429. Unit: ms.
    */
-  saturationMs: f64 = 5000;
+  saturationMs: f64 = 500;
+  /**
+   * The same wait for standard requests: beyond it on every pod they are answered 429, too, in
+   * a pool some model or objective of which is critical or sheddable. Never below
+   * `saturationMs`: the larger of both counts. 0: standard requests wait without bound. Unit:
+   * ms.
+   */
+  standardSaturationMs: f64 = 1000;
+  /**
+   * Request header by which a client says within how many ms it wants its first token: a whole
+   * number from 1 to 3600000; anything else is ignored. Lower case. Empty: none.
+   */
+  ttftTargetHeader: string = "";
+  /**
+   * Time within which requests want their first token, where no header says otherwise. Pods
+   * that meet it come first; where none does, sheddable requests are answered 429, others are
+   * routed and counted. 0: no target. Unit: ms.
+   */
+  ttftTargetMs: u32 = 0;
   /** Time a pod takes to load a LoRA adapter that it does not hold. Unit: ms. */
   adapterLoadMs: f64 = 500;
   /** Bytes of prompt text for each token, until learned from the pods' answers. Unit: bytes. */
@@ -147,7 +171,7 @@ export class KeyRule {
   ) {}
 }
 
-export const KEY_COUNT: i32 = 26;
+export const KEY_COUNT: i32 = 30;
 
 /** The rule of each key, by key number. */
 export const KEY_RULES: KeyRule[] = [
@@ -231,6 +255,19 @@ export const KEY_RULES: KeyRule[] = [
   ),
   new KeyRule(
     "objectiveHeader",
+    KeyKind.Text,
+    false,
+    0,
+    64,
+    0x3ff6cfa00000000,
+    0x57ffffffc0000000,
+    0,
+    [],
+    [],
+    "a string of 0 to 64 characters of a-z 0-9 ! # $ % & ' * + . ^ _ ` | ~ -",
+  ),
+  new KeyRule(
+    "tenantHeader",
     KeyKind.Text,
     false,
     0,
@@ -347,6 +384,45 @@ export const KEY_RULES: KeyRule[] = [
     [],
     [],
     "a number from 1 to 3600000",
+  ),
+  new KeyRule(
+    "standardSaturationMs",
+    KeyKind.Number,
+    false,
+    0,
+    3600000,
+    0x0,
+    0x0,
+    0,
+    [],
+    [],
+    "a number from 0 to 3600000",
+  ),
+  new KeyRule(
+    "ttftTargetHeader",
+    KeyKind.Text,
+    false,
+    0,
+    64,
+    0x3ff6cfa00000000,
+    0x57ffffffc0000000,
+    0,
+    [],
+    [],
+    "a string of 0 to 64 characters of a-z 0-9 ! # $ % & ' * + . ^ _ ` | ~ -",
+  ),
+  new KeyRule(
+    "ttftTargetMs",
+    KeyKind.Integer,
+    false,
+    0,
+    3600000,
+    0x0,
+    0x0,
+    0,
+    [],
+    [],
+    "an integer from 0 to 3600000",
   ),
   new KeyRule(
     "adapterLoadMs",
@@ -485,6 +561,12 @@ export function setText(config: Config, key: i32, value: string): void {
     case 6:
       config.objectiveHeader = value;
       break;
+    case 7:
+      config.tenantHeader = value;
+      break;
+    case 19:
+      config.ttftTargetHeader = value;
+      break;
   }
 }
 
@@ -509,7 +591,7 @@ export function setChoice(config: Config, key: i32, value: i32): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setBool(config: Config, key: i32, value: bool): void {
   switch (key) {
-    case 7:
+    case 8:
       config.debugHeaders = value;
       break;
   }
@@ -518,58 +600,64 @@ export function setBool(config: Config, key: i32, value: bool): void {
 /** Sets the key of that number, whose rule `value` keeps. */
 export function setNumber(config: Config, key: i32, value: f64): void {
   switch (key) {
-    case 8:
+    case 9:
       config.maxBodyBytes = <u32>value;
       break;
-    case 9:
+    case 10:
       config.indexMiB = <u32>value;
       break;
-    case 10:
+    case 11:
       config.pollIntervalMs = <u32>value;
       break;
-    case 11:
+    case 12:
       config.syncTimeoutMs = <u32>value;
       break;
-    case 12:
+    case 13:
       config.metricsMaxAgeMs = <u32>value;
       break;
-    case 13:
+    case 14:
       config.stallGuardMs = <u32>value;
       break;
-    case 14:
+    case 15:
       config.alpha = value;
       break;
-    case 15:
+    case 16:
       config.slackMs = value;
       break;
-    case 16:
+    case 17:
       config.saturationMs = value;
       break;
-    case 17:
-      config.adapterLoadMs = value;
-      break;
     case 18:
-      config.bytesPerToken = value;
-      break;
-    case 19:
-      config.outputTokens = <u32>value;
+      config.standardSaturationMs = value;
       break;
     case 20:
-      config.prefillUsPerToken = value;
+      config.ttftTargetMs = <u32>value;
       break;
     case 21:
-      config.decodeUsPerSequence = value;
+      config.adapterLoadMs = value;
       break;
     case 22:
-      config.decodeNsPerKvToken = value;
+      config.bytesPerToken = value;
       break;
     case 23:
-      config.tpotMs = value;
+      config.outputTokens = <u32>value;
       break;
     case 24:
-      config.noPodWait = <u32>value;
+      config.prefillUsPerToken = value;
       break;
     case 25:
+      config.decodeUsPerSequence = value;
+      break;
+    case 26:
+      config.decodeNsPerKvToken = value;
+      break;
+    case 27:
+      config.tpotMs = value;
+      break;
+    case 28:
+      config.noPodWait = <u32>value;
+      break;
+    case 29:
       config.defaultCapacityTokens = <u32>value;
       break;
   }

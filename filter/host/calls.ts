@@ -7,6 +7,7 @@ export const enum HeaderMap {
   Request = 0,
   RequestTrailers = 1,
   Response = 2,
+  ResponseTrailers = 3,
   HttpCallResponse = 6,
 }
 

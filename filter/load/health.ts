@@ -202,7 +202,10 @@ export class Health {
     let ejected: u32 = 0;
     for (let i: u32 = 0; i < this.rowCount; i++) {
       const other = this.at(i);
-      if (other.ejectedAtMs != 0 && this.endpointOf(other) != null) ejected += 1;
+      if (other.ejectedAtMs == 0) continue;
+      // Of those that may be picked: one that the table has out is not ejected as well.
+      const endpoint = this.endpointOf(other);
+      if (endpoint != null && endpoint.mayBePicked) ejected += 1;
     }
     if (ejected + 1 > (this.endpoints.pickableCount + this.ejectedCount) / 2) {
       return false;

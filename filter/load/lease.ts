@@ -23,6 +23,8 @@ export class Lease {
   tableNumber: u32;
   /** The holder serves requests, so that most of what goes up is its own. */
   isServing: bool;
+  /** One of the VMs has logged that headers cannot be held. */
+  hasWarned: bool;
 }
 
 export class SharedLease {
@@ -47,6 +49,18 @@ export class SharedLease {
   write(): bool {
     const at = changetype<usize>(this.now);
     return setShared(this.keys.lease(), this.keys.size, at, <u32>offsetof<Lease>(), this.cas);
+  }
+
+  /** True for the first VM that asks: one line in the log says what concerns all of them. */
+  claimWarning(): bool {
+    for (let i: u32 = 0; i < TRIES_MAX; i++) {
+      this.read();
+      if (this.now.hasWarned) return false;
+      this.now.hasWarned = true;
+      if (this.write()) return true;
+    }
+    // Rather twice than never.
+    return true;
   }
 
   /**

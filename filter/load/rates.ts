@@ -17,6 +17,13 @@ const FADE: f64 = 0.99;
 const PREFILL_TOKENS_MIN: f64 = 512;
 /** Learned values stay within this factor of the configured one. */
 const RANGE: f64 = 50;
+/** What sums of delays keep with each first token: half after 23, as a queue changes in seconds. */
+const DELAY_FADE: f64 = 0.97;
+/** Seconds of evidence on both sides that say the predictions are right: a few short waits do not. */
+const DELAY_PRIOR_SECONDS: f64 = 5;
+const DELAY_FACTOR_MAX: f64 = 8;
+/** Beyond the factor a first token counts as late by no more than this. */
+const DELAY_SLACK_SECONDS: f64 = 1;
 /** Weight of one answer in a running mean. */
 const MEAN_WEIGHT: f64 = 0.02;
 
@@ -27,6 +34,10 @@ export class Rates {
   outputTokens: f64 = 300;
   promptTokens: f64 = 1000;
   secondsPerOutputToken: f64 = 0.012;
+  /** First tokens came after so many times the seconds that were predicted, of late. */
+  delayFactor: f64 = 1;
+  private delaySeconds: f64 = 0;
+  private predictedSeconds: f64 = 0;
   private bytes: f64 = 0;
   private byteTokens: f64 = 0;
   private prefillSeconds: f64 = 0;
@@ -75,6 +86,22 @@ export class Rates {
     this.hasDecode = true;
     const sample = Math.min(Math.max(seconds / (tokens - 1), 1e-4), 10);
     this.secondsPerOutputToken += (sample - this.secondsPerOutputToken) * MEAN_WEIGHT;
+  }
+
+  /**
+   * A first token came after `seconds`. What the engine does with a full cache is beyond any model:
+   * with shared prompts it takes two to three times as long as predicted.
+   */
+  learnDelay(predicted: f64, seconds: f64): void {
+    // False for NaN and for infinity, too: neither must ever enter a sum.
+    if (!(predicted >= 0 && predicted <= 1e6 && seconds >= 0 && seconds <= 1e6)) return;
+    this.predictedSeconds = this.predictedSeconds * DELAY_FADE + predicted;
+    // What hung is no sign of how predictions do.
+    const bounded = Math.min(seconds, predicted * DELAY_FACTOR_MAX + DELAY_SLACK_SECONDS);
+    this.delaySeconds = this.delaySeconds * DELAY_FADE + bounded;
+    const factor =
+      (this.delaySeconds + DELAY_PRIOR_SECONDS) / (this.predictedSeconds + DELAY_PRIOR_SECONDS);
+    this.delayFactor = Math.min(Math.max(factor, 1 / DELAY_FACTOR_MAX), DELAY_FACTOR_MAX);
   }
 
   /** A first byte came after `seconds`, for `tokens` of prefill of its own and ahead of it. */

@@ -110,6 +110,11 @@ export class Sync {
     return true;
   }
 
+  /** Whether this VM is the one to log that headers cannot be held. */
+  claimWarning(): bool {
+    return this.lease.claimWarning();
+  }
+
   private readTable(pool: Pool): void {
     const key = this.keys.table();
     if (!getShared(key, this.keys.size) || resultSize <= STAMP_BYTES) return;

@@ -41,6 +41,10 @@ const ENCODED = utf8(
     "Send the body without content-encoding.",
 );
 const SHED = utf8("All servers are saturated, and this request may be shed. Try again later.");
+const OVERLOADED = utf8("All servers are overloaded. Try again later.");
+const TARGET_MISSED = utf8(
+  "No server would answer within the wanted time, and this request may be shed. Try again later.",
+);
 const UNREWRITTEN = utf8("The request's model name could not be rewritten.");
 
 const INVALID = utf8("invalid_request_error");
@@ -141,6 +145,12 @@ function writeMessage(reason: Reason): void {
     case Reason.Shed:
       body.bytes(SHED);
       return;
+    case Reason.Overloaded:
+      body.bytes(OVERLOADED);
+      return;
+    case Reason.TargetMissed:
+      body.bytes(TARGET_MISSED);
+      return;
     default:
       body.bytes(UNREWRITTEN);
       return;
@@ -149,7 +159,7 @@ function writeMessage(reason: Reason): void {
 
 /** As OpenAI's API has them; what is wrong with a request itself is one type. */
 function openaiType(reason: Reason): Bytes {
-  if (reason == Reason.Shed) return RATE_LIMIT;
+  if (refusalStatus(reason) == 429) return RATE_LIMIT;
   return reason == Reason.Unrewritten ? SERVER : INVALID;
 }
 
@@ -162,6 +172,8 @@ function openaiCode(reason: Reason): Bytes {
     case Reason.Encoded:
       return UNSUPPORTED_ENCODING;
     case Reason.Shed:
+    case Reason.Overloaded:
+    case Reason.TargetMissed:
       return RATE_EXCEEDED;
     default:
       return SERVER;
@@ -177,6 +189,8 @@ function anthropicType(reason: Reason): Bytes {
     case Reason.Encoded:
       return INVALID;
     case Reason.Shed:
+    case Reason.Overloaded:
+    case Reason.TargetMissed:
       return RATE_LIMIT;
     default:
       return API;

@@ -27,6 +27,8 @@ export class PickQuery {
   tieSeed: u64 = 0;
   /** The bitmap of the pods that hold the request's LoRA adapter; 0: it needs none. */
   adapterBits: usize = 0;
+  /** When the first token is wanted, from now; 0: whenever it comes. */
+  targetSeconds: f64 = 0;
 }
 
 /** What comes out. Endpoint numbers; -1 for none. */
@@ -35,8 +37,10 @@ export class PickAnswer {
   second: i32 = -1;
   /** Predicted seconds to the first token on the first, without the harm to others. */
   firstDelay: f64 = 0;
-  /** The least of these predicted seconds over all pods. */
+  /** The least of these predicted seconds over all pods, times what they were wrong by of late. */
   leastDelay: f64 = 0;
+  /** The same of the wait before its own prefill: how far behind all pods are. */
+  leastWait: f64 = 0;
   /** Tokens of the prompt that the first holds, and the most that any holds. */
   matchedTokens: f64 = 0;
   matchedTokensMax: f64 = 0;
@@ -59,6 +63,8 @@ const CLEAR_TOKENS_MAX: f64 = 16384;
 
 const costs: usize = heap.alloc(ENDPOINTS_MAX * 8);
 const delays: usize = heap.alloc(ENDPOINTS_MAX * 8);
+/** Of the pods weighed so far. */
+let leastWait: f64 = 0;
 const clear: usize = heap.alloc(ENDPOINTS_MAX);
 
 /** Weighs every pod that may be picked. Without one, `first` is -1. */
@@ -77,6 +83,7 @@ export function pick(
       : rates.outputTokens;
   let least = Infinity;
   let leastDelay = Infinity;
+  leastWait = Infinity;
   let told: f64 = 0;
   let inFlight: f64 = 0;
   const count = endpoints.pickableCount;
@@ -93,7 +100,10 @@ export function pick(
     leastDelay = Math.min(leastDelay, load<f64>(delays + ((<usize>number) << 3)));
   }
   if (count == 0) return;
-  answer.leastDelay = leastDelay;
+  answer.leastDelay = leastDelay * rates.delayFactor;
+  answer.leastWait = leastWait * rates.delayFactor;
+  const target = query.targetSeconds / rates.delayFactor;
+  if (leastDelay <= target) least = keepWithin(target, endpoints);
   const own = Math.max(query.promptTokens - most, 1) * rates.prefillSecondsPerToken;
   // Behind a queue one request more or less changes little, and where it goes should be exact.
   const spreads = told > 0 && leastDelay < 2 * own;
@@ -102,6 +112,17 @@ export function pick(
   answer.firstDelay = load<f64>(delays + ((<usize>answer.first) << 3));
   answer.matchedTokens = matchedTokens(query, endpoints.at(answer.first), answer.first);
   answer.isClear = load<u8>(clear + answer.first) != 0;
+}
+
+/** Leaves the choice to the pods that meet the target; returns the least cost among them. */
+function keepWithin(targetSeconds: f64, endpoints: Endpoints): f64 {
+  let least = Infinity;
+  for (let i: u32 = 0; i < endpoints.pickableCount; i++) {
+    const place = (<usize>endpoints.pickableAt(i)) << 3;
+    if (load<f64>(delays + place) > targetSeconds) store<f64>(costs + place, Infinity);
+    else least = Math.min(least, load<f64>(costs + place));
+  }
+  return least;
 }
 
 // @ts-ignore: decorator
@@ -153,6 +174,7 @@ function weigh(
   );
   let wait = queue + waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates, config);
   wait += endpoint.overdueMs(query.nowMs) * 1e-3;
+  leastWait = Math.min(leastWait, wait);
   if (query.adapterBits != 0) {
     wait += adapterDelay(
       hasEndpoint(query.adapterBits, number),

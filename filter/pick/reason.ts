@@ -38,9 +38,13 @@ export const enum Reason {
   ModelList = 16,
   /** An ejected pod is tried with this request. */
   Probe = 17,
+  /** Every pod is so far behind that requests without a claim are refused, too: answered 429. */
+  Overloaded = 18,
+  /** No pod would meet its first-token target, and it may be shed: answered 429. */
+  TargetMissed = 19,
 }
 
-export const REASONS: u32 = 18;
+export const REASONS: u32 = 20;
 
 /** Names in metrics, headers and reports, in the order of Reason. */
 export const REASON_NAMES: StaticArray<string> = [
@@ -62,6 +66,8 @@ export const REASON_NAMES: StaticArray<string> = [
   "unrewritten",
   "model-list",
   "probe",
+  "overloaded",
+  "target-missed",
 ];
 
 /**
@@ -74,7 +80,7 @@ export function fallBack(reason: Reason): bool {
 
 /**
  * The status that the filter answers with, 0 where the request goes on. Only what would reach a pod
- * under a name that is not its own is refused, and what an operator has declared sheddable.
+ * under a name that is not its own is refused, and what pick/admission.ts does not admit.
  */
 export function refusalStatus(reason: Reason): u32 {
   switch (reason) {
@@ -85,6 +91,8 @@ export function refusalStatus(reason: Reason): u32 {
     case Reason.Encoded:
       return 415;
     case Reason.Shed:
+    case Reason.Overloaded:
+    case Reason.TargetMissed:
       return 429;
     case Reason.Unrewritten:
       return 500;

@@ -1,6 +1,7 @@
 // Which requests are held for their body: a POST of plain JSON to a path whose prompt is known.
 import { Bytes, sameBytes, utf8 } from "../host/bytes";
 import { HeaderQuery } from "../host/header-query";
+import { targetMsOf } from "../pick/admission";
 import { RequestKind } from "./prompt-parser";
 
 const enum Name {
@@ -13,13 +14,19 @@ const enum Name {
   ContentLength = 6,
   Model = 7,
   Objective = 8,
+  Target = 9,
 }
 
 /**
  * The headers that a request is judged by; `destination` and `model` are those that only the filter
- * sets, `objective` is the client's. One without a name is none.
+ * sets, `objective` and `target` are the client's. One without a name is none.
  */
-export function requestQuery(destination: Bytes, model: Bytes, objective: Bytes): HeaderQuery {
+export function requestQuery(
+  destination: Bytes,
+  model: Bytes,
+  objective: Bytes,
+  target: Bytes,
+): HeaderQuery {
   return new HeaderQuery([
     utf8(":method"),
     utf8(":path"),
@@ -30,6 +37,7 @@ export function requestQuery(destination: Bytes, model: Bytes, objective: Bytes)
     utf8("content-length"),
     model,
     objective,
+    target,
   ]);
 }
 
@@ -58,6 +66,11 @@ export function objectiveAt(headers: HeaderQuery): usize {
 
 export function objectiveSize(headers: HeaderQuery): u32 {
   return headers.size(Name.Objective);
+}
+
+/** When the client wants its first token, in ms; `otherwise` where it says nothing sound. */
+export function targetMs(headers: HeaderQuery, otherwise: u32): u32 {
+  return targetMsOf(headers.at(Name.Target), headers.size(Name.Target), otherwise);
 }
 
 const POST = utf8("POST");

@@ -67,6 +67,8 @@ export class PromptDraft {
   template: u64;
   templateArguments: u64;
   documents: u64;
+  /** Sets prompts of one tenant apart, set from outside before the chain is built; 0 = none. */
+  tenant: u64;
   maxTokens: u32;
   maxCompletionTokens: u32;
   maxResponseTokens: u32;

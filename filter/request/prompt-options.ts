@@ -77,12 +77,16 @@ export function setTopValue(draft: PromptDraft): void {
   setHash(draft, max<u64>(value.hash, 1));
 }
 
-/** The hash under which vLLM's prefix cache would keep the prompt apart from others' prompts. */
+/**
+ * The hash under which vLLM's prefix cache would keep the prompt apart from others' prompts, and,
+ * where tenants are told apart, the gateway does.
+ */
 export function namespaceHash(draft: PromptDraft): u64 {
   let hash = draft.mix(draft.modelHash, draft.salt);
   hash = draft.mix(hash, draft.template);
   hash = draft.mix(hash, draft.templateArguments);
-  return draft.mix(hash, draft.documents);
+  hash = draft.mix(hash, draft.documents);
+  return draft.tenant == 0 ? hash : draft.mix(hash, draft.tenant);
 }
 
 /** The least limit that was given; 0 = none. */

@@ -7,25 +7,36 @@ import { projectPath } from "../config/project.js";
 const PACKAGE = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
-interface Manifest {
+/** A package as its own manifest names it. */
+export interface Packaged {
   name: string;
   version: string;
+  /** As an SPDX expression, where it is named so. */
   license?: string;
+  /** Relative to the project. */
+  folder: string;
 }
 
-/** `inputs` are the bundler's, relative to the project. Throws for a package without a licence. */
-export function licencesOf(inputs: string[]): string {
+/** The packages that a bundle holds; `inputs` are the bundler's, relative to the project. */
+export function packagesOf(inputs: string[]): Packaged[] {
   const folders = new Set(inputs.flatMap((input) => PACKAGE.exec(input)?.[1] ?? []));
-  const texts = [...folders].sort().map(licenceOf);
-  const intro = "warmroute's sidecar holds these packages, each under the licence that follows it.";
-  return `${[intro, ...texts].join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
+  return [...folders].sort().map(readPackage);
 }
 
-function licenceOf(folder: string): string {
+export function readPackage(folder: string): Packaged {
+  const text = readFileSync(join(projectPath(folder), "package.json"), "utf8");
+  return { ...(JSON.parse(text) as Omit<Packaged, "folder">), folder };
+}
+
+/** Throws for a package without a licence. */
+export function licencesOf(packages: Packaged[]): string {
+  const intro = "warmroute's sidecar holds these packages, each under the licence that follows it.";
+  const rule = `\n\n${"-".repeat(80)}\n\n`;
+  return `${[intro, ...packages.map(licenceOf)].join(rule)}\n`;
+}
+
+function licenceOf({ name, version, license, folder }: Packaged): string {
   const path = projectPath(folder);
-  const { name, version, license } = JSON.parse(
-    readFileSync(join(path, "package.json"), "utf8"),
-  ) as Manifest;
   const files = readdirSync(path)
     .filter((file) => LICENCE_FILE.test(file))
     .sort();

@@ -14,6 +14,8 @@ export interface Question {
   /** A path of the registry, or a whole URL that the registry gave. */
   url: string;
   type?: string;
+  /** Media types that the answer may have; registries tell nobody else of an index. */
+  accept?: string;
   body?: Buffer;
 }
 
@@ -67,6 +69,7 @@ export class RegistryClient {
     const url = new URL(question.url, this.origin);
     const headers: Record<string, string> = {};
     if (question.type !== undefined) headers["content-type"] = question.type;
+    if (question.accept !== undefined) headers["accept"] = question.accept;
     // An upload may lead to another host's storage, which must not see the login.
     if (this.#authorization !== null && url.origin === this.origin) {
       headers["authorization"] = this.#authorization;

@@ -92,7 +92,7 @@ export class Engine<T> {
     const refusal = this.refusal(request.promptTokens, request.outputTokens);
     if (refusal) throw new RangeError(`request ${request.id} refused: ${refusal}`);
     const sequence = new Sequence(request, nowMs);
-    this.waiting.push(sequence);
+    this.enqueue(sequence, this.waiting.length);
     return sequence;
   }
 
@@ -109,8 +109,11 @@ export class Engine<T> {
     sequence.state = "cancelled";
   }
 
-  /** Starts a step and returns how many ms it takes; null when there is nothing to do. */
-  startStep(nowMs: number): number | null {
+  /**
+   * Starts a step and returns how many ms it takes, `slowdown` times what it should; null when
+   * there is nothing to do.
+   */
+  startStep(nowMs: number, slowdown = 1): number | null {
     if (this.isStepping) throw new Error("the last step has not ended");
     const outcome = this.outcome;
     outcome.tokens.length = 0;
@@ -125,9 +128,10 @@ export class Engine<T> {
     if (cost === null) return null;
     outcome.prefillTokens = cost.prefillTokens;
     const loadMs = (this.adapters.loads - loads) * this.options.adapterLoadMs;
-    outcome.endMs = nowMs + cost.durationMs + loadMs;
+    const durationMs = (cost.durationMs + loadMs) * slowdown;
+    outcome.endMs = nowMs + durationMs;
     this.isStepping = true;
-    return cost.durationMs + loadMs;
+    return durationMs;
   }
 
   /** Ends the step under way: its tokens exist now. */
@@ -200,12 +204,12 @@ export class Engine<T> {
   /** `schedule`, preempting the newest until there is room; false: the sequence itself went. */
   scheduleOrPreempt(sequence: Sequence<T>, count: number): boolean {
     while (!this.schedule(sequence, count)) {
-      const victim = this.running.pop() as Sequence<T>;
+      const victim = this.takeVictim();
       victim.state = "waiting";
       victim.preemptions++;
       this.counters.preemptions++;
       this.release(victim);
-      this.waiting.unshift(victim);
+      this.enqueue(victim, 0);
       this.outcome.preempted.push(victim);
       if (victim === sequence) return false;
     }
@@ -214,6 +218,24 @@ export class Engine<T> {
 
   get hasPreempted(): boolean {
     return this.outcome.preempted.length > 0;
+  }
+
+  /** Into the queue at `place`; by priority: before what is less urgent, or as urgent and later. */
+  private enqueue(sequence: Sequence<T>, place: number): void {
+    const { waiting, options } = this;
+    const after = (one: Sequence<T>): boolean => isBefore(sequence, one);
+    const found = options.priorityScheduling ? waiting.findIndex(after) : place;
+    waiting.splice(found < 0 ? waiting.length : found, 0, sequence);
+  }
+
+  /** The newest that runs; by priority: of the least urgent ones that are not on this step yet. */
+  private takeVictim(): Sequence<T> {
+    const { running, options, scheduled } = this;
+    let at = running.length - 1;
+    for (let i = at; options.priorityScheduling && i >= scheduled.length; i--) {
+      if (isBefore(running[at]!, running[i]!)) at = i;
+    }
+    return running.splice(at, 1)[0]!;
   }
 
   private release(sequence: Sequence<T>): void {
@@ -249,6 +271,12 @@ export class Engine<T> {
     }
     this.running.length = kept;
   }
+}
+
+/** By priority, then by arrival. */
+function isBefore(one: Sequence<unknown>, other: Sequence<unknown>): boolean {
+  const urgency = (one.request.priority ?? 0) - (other.request.priority ?? 0);
+  return urgency < 0 || (urgency === 0 && one.arrivalMs < other.arrivalMs);
 }
 
 function emptyOutcome<T>(): StepOutcome<T> {

@@ -35,6 +35,8 @@ export interface EngineOptions {
    * first chunk.
    */
   admitWholePrompt: boolean;
+  /** vLLM's `--scheduling-policy priority`: by the requests' priority, not first come first served. */
+  priorityScheduling: boolean;
   /** vLLM's `max_loras`: adapters that fit at once; 0: any number, and none is loaded. */
   maxAdapters: number;
   /** Loading an adapter: the step that first needs it takes so much longer. */
@@ -56,6 +58,7 @@ export function engineOptions(config: EngineConfig): EngineOptions {
     maxSequenceTokens: 40960,
     watermark: isV0 ? 0.01 : 0,
     admitWholePrompt: true,
+    priorityScheduling: false,
     maxAdapters: 0,
     adapterLoadMs: 0,
     ...config,

@@ -11,6 +11,8 @@ export interface EngineRequest<T> {
    * prompt: then the answer's blocks are held but cannot be hit by a later request.
    */
   blockHashes: ArrayLike<number>;
+  /** Lower comes first, where the engine schedules by priority; 0 when absent, as in vLLM. */
+  priority?: number;
   /** The LoRA adapter it runs with, in place of the model alone. */
   adapter?: string;
   /** The caller's own state, handed back with every event. */

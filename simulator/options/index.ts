@@ -40,6 +40,9 @@ export function checkedOptions(command: Command): SimulateOptions {
     (options.json && options.table !== "figures"
       ? `--json and --table ${options.table} are given, allowed is one of the two`
       : null) ??
+    (options.table === "overload" && !options.criticalities
+      ? "--table overload is given without --criticalities, which it needs"
+      : null) ??
     (baseline === null
       ? `--baseline ${given} is given, allowed is one of --rule: ${options.rule.join(", ")}`
       : null);

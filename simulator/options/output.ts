@@ -4,7 +4,7 @@ import { Option, type Command } from "commander";
 import { integer, name } from "./values.js";
 
 const JOBS_MAX = 256;
-const TABLES = ["figures", "seed"] as const;
+const TABLES = ["figures", "seed", "overload"] as const;
 
 export interface OutputOptions {
   json?: boolean;
@@ -22,7 +22,10 @@ export function addOutputOptions(command: Command): void {
   command
     .optionsGroup("The result:")
     .addOption(
-      new Option("--table <name>", "figures, or seed: the rows of vLLM's benchmark")
+      new Option(
+        "--table <name>",
+        "figures; seed: the rows of vLLM's benchmark; overload: goodput by criticality",
+      )
         .argParser(name(TABLES))
         .default("figures"),
     )

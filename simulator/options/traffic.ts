@@ -4,6 +4,7 @@ import { PROFILES } from "../engine/profiles.js";
 import { TRAFFIC } from "../traffic/index.js";
 import { integer, integers, name, names, numbers } from "./values.js";
 
+const SCHEDULING = ["fcfs", "priority"] as const;
 const ENGINES = Object.keys(PROFILES);
 const RATE_MAX = 10_000;
 const COUNT_MAX = 10_000_000;
@@ -22,6 +23,10 @@ export interface TrafficOptions {
   pods?: number;
   /** A name of engine/profiles.ts. */
   engine?: string;
+  /** A third of the conversations each is Critical, Standard and Sheddable. */
+  criticalities?: boolean;
+  /** The order in which the pods' engines serve their queues. */
+  scheduling: (typeof SCHEDULING)[number];
   seeds: number;
   requests?: number;
   seconds?: number;
@@ -41,6 +46,12 @@ export function addTrafficOptions(command: Command): void {
     .option("--seconds <n>", "or, with a rate: for how long they arrive", integer(1, SECONDS_MAX))
     .option("--pods <n>", "how many pods", integer(1, PODS_MAX))
     .option("--engine <name>", `engine of all pods: ${ENGINES.join(", ")}`, name(ENGINES))
+    .option("--criticalities", "a third each is Critical, Standard and Sheddable")
+    .addOption(
+      new Option("--scheduling <name>", "of the engines: fcfs, or priority: by criticality")
+        .argParser(name(SCHEDULING))
+        .default("fcfs"),
+    )
     .option(
       "--seeds <n>",
       "runs of which the mean is shown, seeds 1 to n",

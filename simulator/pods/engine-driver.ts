@@ -36,6 +36,8 @@ export class EngineDriver<T> {
   private stepEndMs: number | null = null;
   private disarm: (() => void) | null = null;
   private isClosed = false;
+  /** Factor on the time of a step; null: the engine stands still. */
+  private pace: number | null = 1;
 
   constructor(
     readonly engine: Engine<T>,
@@ -57,6 +59,13 @@ export class EngineDriver<T> {
     this.engine.cancel(sequence);
   }
 
+  /** Steps that start from now on take `factor` times as long; with null none ends until later. */
+  setPace(factor: number | null): void {
+    this.endDueSteps();
+    this.pace = factor;
+    this.arm();
+  }
+
   close(): void {
     this.isClosed = true;
     this.disarm?.();
@@ -65,6 +74,7 @@ export class EngineDriver<T> {
   }
 
   private endDueSteps(): void {
+    if (this.pace === null) return;
     const nowMs = this.clock.nowMs();
     if (this.stepEndMs !== null && nowMs - this.stepEndMs > LAG_MS_MAX) this.stepEndMs = nowMs;
     for (let i = 0; i < STEPS_PER_TURN_MAX; i++) {
@@ -77,14 +87,14 @@ export class EngineDriver<T> {
   }
 
   private startStep(startMs: number): void {
-    const durationMs = this.isClosed ? null : this.engine.startStep(startMs);
+    const durationMs = this.isClosed ? null : this.engine.startStep(startMs, this.pace ?? 1);
     this.stepEndMs = durationMs === null ? null : startMs + durationMs;
   }
 
   private arm(): void {
     this.disarm?.();
     this.disarm = null;
-    if (this.stepEndMs === null) return;
+    if (this.stepEndMs === null || this.pace === null) return;
     const delayMs = Math.max(0, Math.round(this.stepEndMs - this.clock.nowMs()));
     this.disarm = this.clock.after(delayMs, () => {
       this.endDueSteps();

@@ -7,11 +7,21 @@ import { systemClock, type Clock } from "./engine-driver.js";
 export interface Fault {
   /** Requests get this status at once, with vLLM's error JSON. */
   status?: number;
-  /** Requests are accepted and never answered. */
+  /** Requests are accepted and never answered, not even with headers. */
   hang?: boolean;
+  /** The connection is reset when a request has come. */
+  reset?: boolean;
+  /** `status`, `hang` and `reset` meet only requests whose body contains this. */
+  marker?: string;
+  /** The engine makes no step until the fault is gone, and the metrics page stays as it is. */
+  stall?: boolean;
+  /** Each step of the engine takes so many times as long, 1 to 1000. */
+  slowdown?: number;
   /** The connection is cut after this many tokens of an answer. */
   resetAfterTokens?: number;
   metricsStatus?: number;
+  /** In the place of the metrics page, which it need not be. */
+  metricsText?: string;
   metricsHang?: boolean;
 }
 

@@ -3,14 +3,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { Engine, type EngineStats, type StepOutcome } from "../engine/engine.js";
 import { EngineDriver } from "./engine-driver.js";
-import { parseFault } from "./fault.js";
+import { isMet, parseFault } from "./fault.js";
 import { Generation, type Choice } from "./generation.js";
 import { MetricsPage } from "./metrics-page.js";
 import { podOptions, type Fault, type PodOptions } from "./pod-options.js";
-import { ApiError, parseApiRequest, type ApiKind } from "./request.js";
+import { ApiError, parseApiRequest, readBody, type ApiKind } from "./request.js";
 import { errorJson, modelsJson } from "./wire.js";
-
-const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 const KINDS: Readonly<Record<string, ApiKind>> = {
   "/v1/chat/completions": "chat",
@@ -44,6 +42,8 @@ class PodServer {
   private readonly metrics: MetricsPage<Choice>;
   private readonly server: Server;
   private readonly startSeconds: number;
+  /** The metrics page of an engine that stands still. */
+  private stillPage: string | null = null;
 
   constructor(private readonly options: PodOptions) {
     this.startSeconds = options.clock.unixSeconds();
@@ -61,6 +61,7 @@ class PodServer {
     });
     // Longer than any proxy keeps idle connections: who closes first must not be a matter of luck.
     this.server.keepAliveTimeout = 3_600_000;
+    this.setFault(options.fault);
   }
 
   listen(): Promise<string> {
@@ -77,6 +78,9 @@ class PodServer {
 
   setFault(fault: Fault): void {
     this.options.fault = fault;
+    // The page tells what the engine last told, which one that stands still does not.
+    this.stillPage = fault.stall ? this.metrics.render(this.options.clock.unixSeconds()) : null;
+    this.driver.setPace(fault.stall ? null : (fault.slowdown ?? 1));
   }
 
   close(): Promise<void> {
@@ -110,9 +114,12 @@ class PodServer {
       throw new ApiError(405, "Method Not Allowed", "Method Not Allowed");
     const body = await readBody(request);
     const { fault } = this.options;
-    if (fault.hang) return;
-    if (fault.status !== undefined) {
-      throw new ApiError(fault.status, "InternalServerError", "simulated failure");
+    if (isMet(fault, body)) {
+      if (fault.hang) return;
+      if (fault.reset) return void request.socket.resetAndDestroy();
+      if (fault.status !== undefined) {
+        throw new ApiError(fault.status, "InternalServerError", "simulated failure");
+      }
     }
     if (!(request.headers["content-type"] ?? "").startsWith("application/json")) {
       const message = "Unsupported Media Type: Only 'application/json' is allowed";
@@ -136,7 +143,8 @@ class PodServer {
     } else if (path === "/metrics" && isRead) {
       if (fault.metricsHang) return;
       const status = fault.metricsStatus ?? 200;
-      const text = status === 200 ? this.metrics.render(clock.unixSeconds()) : "";
+      const page = fault.metricsText ?? this.stillPage ?? this.metrics.render(clock.unixSeconds());
+      const text = status === 200 ? page : "";
       sendText(response, status, "text/plain; version=0.0.4; charset=utf-8", text);
     } else if (path === "/v1/models" && isRead) {
       const created = Math.floor(this.startSeconds);
@@ -179,17 +187,6 @@ class PodServer {
       sequence.owner.generation.onToken(sequence.owner, sequence);
     }
   }
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new ApiError(413, "Payload Too Large", "Payload Too Large");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function sendText(response: ServerResponse, status: number, type: string, text: string): void {

@@ -1,4 +1,7 @@
 // Reads the body of a completion request and says, as vLLM would, what is wrong with it.
+import type { IncomingMessage } from "node:http";
+
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface ChatPart {
   type?: unknown;
@@ -46,6 +49,17 @@ export interface ApiRequest {
 /** More would only test this process's memory. */
 const CHOICES_MAX = 16;
 const PROMPTS_MAX = 64;
+
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new ApiError(413, "Payload Too Large", "Payload Too Large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
 
 export function parseApiRequest(kind: ApiKind, text: string): ApiRequest {
   const body = parseJson(text);

@@ -1,13 +1,17 @@
-// The models section of the load table, where the pods serve LoRA adapters: which holds which.
+// The models section of the load table: which pod holds which LoRA adapter, and the objectives.
 import { encodeSection } from "../../sidecar-metrics/src/models/models-section.js";
+import { CRITICALITIES } from "../../sidecar-metrics/src/models/model-policy.js";
 import type { RuleView } from "./rule.js";
 
-/** The section of this moment, the same buffer while nothing changes; null without adapters. */
+/** Objectives named as the criticalities are. */
+const OBJECTIVES = CRITICALITIES.map((criticality) => ({ name: criticality, criticality }));
+
+/** The section of this moment, the same buffer while nothing changes; null: nothing to say. */
 export function adapterSection(view: RuleView): () => Buffer | null {
-  let held = "";
+  let held: string | null = null;
   let section: Buffer | null = null;
   return () => {
-    if (view.adapters.length === 0) return null;
+    if (view.adapters.length === 0 && !view.hasCriticalities) return null;
     const byPod = view.addresses.map((_, pod) =>
       view.mayBePicked(pod) ? view.scraped(pod).adapters : [],
     );
@@ -18,8 +22,9 @@ export function adapterSection(view: RuleView): () => Buffer | null {
       name,
       endpoints: byPod.flatMap((names, pod) => (names.includes(name) ? [pod] : [])),
     }));
-    const none = { rules: [], served: [], objectives: [], list: [] };
-    section = encodeSection({ isClosed: false, adapters, ...none }).bytes;
+    const objectives = view.hasCriticalities ? OBJECTIVES : [];
+    const none = { rules: [], served: [], list: [] };
+    section = encodeSection({ isClosed: false, adapters, objectives, ...none }).bytes;
     return section;
   };
 }

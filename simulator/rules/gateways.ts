@@ -2,7 +2,7 @@
 // random, as a load balancer in front would spread them.
 import { Random } from "../workloads/random.js";
 import { Exchange } from "./exchange.js";
-import type { RoutedRequest, Rule, RuleView, Ticker } from "./rule.js";
+import type { Release, RoutedRequest, Rule, RuleView, Ticker } from "./rule.js";
 
 /** Part of the seed: which gateway a request comes to. */
 const GATEWAY = 3;
@@ -61,10 +61,17 @@ class SeveralGateways implements Rule {
   pick(request: RoutedRequest, nowMs: number): number {
     const gateway = this.random.integer(0, this.rules.length - 1);
     const pod = this.rules[gateway]!.pick(request, nowMs);
-    if (pod < 0) return pod;
-    this.ways.set(request.number, { gateway, pod });
-    this.inFlight[gateway]![pod]!++;
+    if (pod >= 0) this.take(request, gateway, pod);
     return pod;
+  }
+
+  onRelease(release: Release): void {
+    for (const [gateway, rule] of this.rules.entries()) {
+      rule.onRelease?.((request, pod, nowMs) => {
+        if (pod >= 0) this.take(request, gateway, pod);
+        release(request, pod, nowMs);
+      });
+    }
   }
 
   second(request: RoutedRequest): number {
@@ -92,6 +99,11 @@ class SeveralGateways implements Rule {
 
   onFail(request: RoutedRequest, nowMs: number): void {
     this.end(request).onFail?.(request, nowMs);
+  }
+
+  private take({ number }: RoutedRequest, gateway: number, pod: number): void {
+    this.ways.set(number, { gateway, pod });
+    this.inFlight[gateway]![pod]!++;
   }
 
   /** Gives back what the request holds; the rule that routed it. */

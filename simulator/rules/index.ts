@@ -1,6 +1,7 @@
 // All rules there are, by name.
 import { chwbl } from "./chwbl.js";
 import { eppDefault } from "./epp-default.js";
+import { gatewayQueue } from "./gateway-queue.js";
 import { leastInFlight } from "./least-in-flight.js";
 import { leastRequest } from "./least-request.js";
 import { llmdGuide } from "./llmd-guide.js";
@@ -28,5 +29,6 @@ export const RULES: ReadonlyMap<string, (view: RuleView) => Rule> = new Map([
   ["own-delay-true-cache", ownDelayTrueCache],
   ["oracle", oracle],
   ["marginal-delay", marginalDelay],
+  ["gateway-queue", gatewayQueue],
   ["warmroute", warmroute],
 ]);

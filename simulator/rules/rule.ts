@@ -13,6 +13,8 @@ export interface RuleView {
   readonly addresses: readonly string[];
   /** The engine of the pods; where they differ, of the first one. */
   readonly engine: EngineOptions;
+  /** Requests have a criticality, and name it as their objective. */
+  readonly hasCriticalities: boolean;
   /** LoRA adapters that the pods serve. */
   readonly adapters: readonly string[];
   /** Chance of the rule's own: its draws change nothing for others. */
@@ -54,9 +56,17 @@ export interface RoutedRequest {
   cachedTokens: number;
 }
 
+/** What `pick` returns for a request that the rule keeps for a while. */
+export const HELD = -2;
+
+/** Ends a hold: the request goes to that pod, or with -1 is refused. */
+export type Release = (request: RoutedRequest, pod: number, nowMs: number) => void;
+
 export interface Rule {
-  /** The pod for a request; -1: the request is refused. */
+  /** The pod for a request; -1: the request is refused; HELD: it is released later. */
   pick(request: RoutedRequest, nowMs: number): number;
+  /** Given once, before the first request, for rules that hold. */
+  onRelease?(release: Release): void;
   /** Asked when the picked pod fails the request: the pod to try next; -1: any other. */
   second?(request: RoutedRequest): number;
   /** The pod `request.pod` has taken the request; it is another one than picked after a retry. */

@@ -21,6 +21,7 @@ import { answerPolls } from "./load-table.js";
 import type { RoutedRequest, Rule, RuleView, Ticker } from "./rule.js";
 
 const POOL = "default";
+const OBJECTIVE_HEADER = "x-gateway-inference-objective";
 const SIDECAR_CLUSTER = "warmroute-sidecar";
 /** Virtual time begins here: 2026-01-01, in ms since 1970. */
 export const EPOCH_MS = 1_767_225_600_000;
@@ -95,7 +96,8 @@ class WasmRule implements Rule {
       onHttpCall,
       clusters: [SIDECAR_CLUSTER],
     });
-    const config = { ...view.filterConfig, pool: POOL };
+    const objective = view.hasCriticalities ? { objectiveHeader: OBJECTIVE_HEADER } : {};
+    const config = { ...objective, ...view.filterConfig, pool: POOL };
     const root = host.newRoot(JSON.stringify(config), { allowOnHeadersStopIteration: true });
     if (!root.accepted) throw new Error(host.logs.at(-1)?.message);
     // Each thread has a timer of its own; that of the only VM there is starts with the run.
@@ -123,7 +125,12 @@ class WasmRule implements Rule {
     const { random, workers } = this.view;
     const worker = this.workers[workers === 1 ? 0 : random.integer(0, workers - 1)]!;
     const stream = worker.host.newStream(worker.root);
-    sendRequest(stream, { path: "/v1/chat/completions", bodyChunks: [chatBody(request.traffic)] });
+    const { criticality } = request.traffic;
+    sendRequest(stream, {
+      path: "/v1/chat/completions",
+      headers: criticality === undefined ? [] : [[OBJECTIVE_HEADER, criticality]],
+      bodyChunks: [chatBody(request.traffic)],
+    });
     check(worker.host);
     const pod = this.podNamed(stream, 0);
     if (pod < 0) stream.done();

@@ -2,10 +2,11 @@
 import type { StepOutcome } from "../engine/engine.js";
 import type { Load } from "../traffic/traffic.js";
 import type { Figures, Quantiles } from "./figures.js";
+import type { Goodput } from "./goodput.js";
 import { LogHistogram } from "./log-histogram.js";
 
 /** In an open loop the caches fill and the rules learn for about that long. */
-const START_MS = 60_000;
+export const START_MS = 60_000;
 const SECOND_MS = 1000;
 
 /** When things happened to a request, in virtual ms. */
@@ -82,7 +83,7 @@ export class Collector {
     return this.ttftMs.sort((a, b) => a - b);
   }
 
-  figures(): Figures {
+  figures(goodput: Goodput | null = null): Figures {
     const tpotQuantilesMs = quantilesOf(this.tpotMs);
     const e2eQuantilesMs = quantilesOf(this.e2eMs);
     const durationS = this.endMs / 1000;
@@ -107,6 +108,7 @@ export class Collector {
       requestsPerS: perS(this.ttftMs.length),
       inputTokensPerS: perS(this.promptTokens),
       peakTokensPerS: this.peakTokens,
+      goodput,
     };
   }
 

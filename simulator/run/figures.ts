@@ -1,4 +1,5 @@
 // The figures of a run, and their mean over several runs.
+import type { Goodput } from "./goodput.js";
 
 /** A distribution of times in ms. */
 export interface Quantiles {
@@ -42,6 +43,8 @@ export interface Figures {
   inputTokensPerS: number;
   /** Most tokens that all pods together made in one second. */
   peakTokensPerS: number;
+  /** Null where requests have no criticality. */
+  goodput: Goodput | null;
 }
 
 /** The mean of several runs; errors are added up. */

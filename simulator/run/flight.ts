@@ -1,4 +1,5 @@
 // A request on its way, and what the engine of its pod is given of it.
+import { CRITICALITIES } from "../../sidecar-metrics/src/models/model-policy.js";
 import { hashSegments } from "../engine/block-hash.js";
 import type { EngineOptions } from "../engine/options.js";
 import type { EngineRequest } from "../engine/sequence.js";
@@ -29,13 +30,14 @@ export function engineRequest<T extends RoutedRequest>(
   engine: EngineOptions,
 ): EngineRequest<T> {
   const { promptTokens, traffic } = flight;
-  const { outputTokens, adapter } = traffic;
+  const { outputTokens, adapter, criticality } = traffic;
   return {
     id: String(flight.number),
     promptTokens,
     outputTokens,
     blockHashes: engine.prefixCaching ? blockHashes(traffic, engine.blockTokens) : [],
     ...(adapter === undefined ? {} : { adapter }),
+    ...(criticality === undefined ? {} : { priority: CRITICALITIES.indexOf(criticality) }),
     owner: flight,
   };
 }

@@ -1,5 +1,6 @@
 // Prints a row as one line of JSON, for programs.
 import type { Load } from "../traffic/traffic.js";
+import { GROUPS, type Goodput } from "./goodput.js";
 import type { Quantiles } from "./figures.js";
 import type { Comparison, Interval } from "./intervals.js";
 import type { Row } from "./simulate.js";
@@ -31,6 +32,7 @@ export function jsonLine({ workload, load, rule, figures, runs, against }: Row):
     peakTokensPerS: round(figures.peakTokensPerS, 0),
     seeds: runs.length,
     against: against && comparison(against),
+    ...(figures.goodput === null ? {} : { goodput: goodputValues(figures.goodput) }),
   };
   return JSON.stringify({ workload, ...loadKeys(load), rule, ...values });
 }
@@ -38,6 +40,16 @@ export function jsonLine({ workload, load, rule, figures, runs, against }: Row):
 /** A closed loop has `concurrency` beside a rate of null, a trace `speed`. */
 function loadKeys(load: Load): Record<string, number | null> {
   return "ratePerS" in load ? { rate: load.ratePerS } : { rate: null, ...load };
+}
+
+function goodputValues(goodput: Goodput): Record<string, unknown> {
+  const classes = GROUPS.map((name) => {
+    const { requestsPerS, goodPerS, refusedShare, inTimeShare, ttftMs } = goodput[name];
+    const shares = { refusedShare: round(refusedShare, 4), inTimeShare: round(inTimeShare, 4) };
+    const rates = { requestsPerS: round(requestsPerS, 3), goodPerS: round(goodPerS, 3) };
+    return [name, { ...rates, ...shares, ttftMs: quantiles(ttftMs, 1) }];
+  });
+  return Object.fromEntries(classes) as Record<string, unknown>;
 }
 
 function quantiles({ mean, p50, p99 }: Quantiles, digits: number): Quantiles {

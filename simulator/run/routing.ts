@@ -1,7 +1,7 @@
 // The way of each request: to the pod that the rule picks, to others where that one fails it, and
 // through its answer to its end.
 import type { StepOutcome } from "../engine/engine.js";
-import type { Rule } from "../rules/rule.js";
+import { HELD, type Rule } from "../rules/rule.js";
 import { isStreamed } from "../traffic/traffic.js";
 import type { Random } from "../workloads/random.js";
 import { engineRequest, type Flight } from "./flight.js";
@@ -28,7 +28,9 @@ export class Routing {
     /** Draws the pod of a retry. */
     private readonly random: Random,
     private readonly listener: RoutingListener,
-  ) {}
+  ) {
+    rule.onRelease?.((request, pod, nowMs) => this.picked(request as Flight, pod, nowMs));
+  }
 
   arrive(flight: Flight, nowMs: number): void {
     const { promptTokens, traffic } = flight;
@@ -36,7 +38,11 @@ export class Routing {
     const isTaken = this.pool.pods.some(
       ({ engine }) => engine.refusal(promptTokens, traffic.outputTokens) === null,
     );
-    const picked = isTaken ? this.rule.pick(flight, nowMs) : -1;
+    const pod = isTaken ? this.rule.pick(flight, nowMs) : -1;
+    if (pod !== HELD) this.picked(flight, pod, nowMs);
+  }
+
+  private picked(flight: Flight, picked: number, nowMs: number): void {
     // A rule that names no pod: the client gets an error.
     if (!this.pool.pods[picked]) return this.listener.onFailed(flight, nowMs);
     this.routeTo(flight, picked);

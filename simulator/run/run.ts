@@ -7,6 +7,7 @@ import { Random } from "../workloads/random.js";
 import { arrivals } from "./arrivals.js";
 import { Collector } from "./collector.js";
 import { EventQueue } from "./event-queue.js";
+import { GoodputCounter } from "./goodput.js";
 import { newFlight, type Flight } from "./flight.js";
 import type { RunOptions, RunResult } from "./run-options.js";
 import { PodPool } from "./pod-pool.js";
@@ -32,6 +33,7 @@ class Run implements RoutingListener {
   private readonly routing: Routing;
   private readonly source: TrafficSource;
   private readonly collector: Collector;
+  private readonly goodput: GoodputCounter | null;
   private readonly recorder: Recorder | null;
   private arrived = 0;
   private started = 0;
@@ -41,6 +43,7 @@ class Run implements RoutingListener {
   constructor(private readonly options: RunOptions) {
     const { traffic, load, conversations, seed } = options;
     this.collector = new Collector(load);
+    this.goodput = traffic.hasCriticalities ? new GoodputCounter() : null;
     this.recorder = options.isRecorded ? new Recorder() : null;
     this.source = traffic.source(seed);
     this.open = conversations;
@@ -64,7 +67,7 @@ class Run implements RoutingListener {
     this.events.run();
     return {
       recording: this.recorder?.recording(this.collector.sortedTtftMs()) ?? null,
-      figures: this.collector.figures(),
+      figures: this.collector.figures(this.goodput?.figures()),
       requests: this.arrived,
       inFlightAtEnd: this.inFlight.reduce((sum, count) => sum + count, 0),
     };
@@ -114,6 +117,7 @@ class Run implements RoutingListener {
 
   onAnswered(flight: Flight, endMs: number): void {
     const { number, arrivalMs, firstTokenMs, promptTokens, cachedTokens, traffic } = flight;
+    this.goodput?.answered(flight);
     this.collector.finished(
       { number, arrivalMs, firstTokenMs, endMs },
       { promptTokens, cachedTokens, outputTokens: traffic.outputTokens },
@@ -124,7 +128,8 @@ class Run implements RoutingListener {
   }
 
   /** A conversation goes on only after an answer. */
-  onFailed(_: Flight, nowMs: number): void {
+  onFailed(flight: Flight, nowMs: number): void {
+    this.goodput?.failed(flight);
     this.collector.failed();
     this.conversationEnded(nowMs);
   }

@@ -5,6 +5,7 @@ import { RULES } from "../rules/index.js";
 import type { Load, Traffic } from "../traffic/traffic.js";
 import type { Recording } from "./recorder.js";
 import { trafficOf } from "./traffic-of.js";
+import { withCriticalities } from "../traffic/criticalities.js";
 import { run } from "./run.js";
 import type { RunOptions, RunResult } from "./run-options.js";
 
@@ -33,12 +34,14 @@ function forgetTimes(recording: Recording): void {
 }
 
 function runOptions(options: SimulateOptions, { workload, load, rule, seed }: Task): RunOptions {
-  const traffic = trafficOf(options, workload);
+  const plain = trafficOf(options, workload);
+  const traffic = options.criticalities ? withCriticalities(plain) : plain;
+  const engine = profile(options.engine ?? traffic.profile);
   return {
     traffic,
     load,
     pods: options.pods ?? traffic.pods,
-    engine: options.engine === undefined ? undefined : profile(options.engine),
+    engine: { ...engine, priorityScheduling: options.scheduling === "priority" },
     conversations: conversationsOf(traffic, load, options),
     seed,
     metricsAgeMs: options.metricsAgeMs,

@@ -32,6 +32,7 @@ export function ruleView(
     inFlight: (pod) => inFlight[pod]!,
     scraped: (pod) => pods[pod]!.metricsAt(events.nowMs - metricsAgeMs),
     adapters: traffic.adapters ?? [],
+    hasCriticalities: traffic.hasCriticalities ?? false,
     engineOf: (pod) => pods[pod]!.engine.options,
     mayBePicked: (pod) => pool.mayBePicked(pod),
     epochOf: (pod) => pool.epochOf(pod),

@@ -21,6 +21,24 @@ export const BURST_TRAFFIC: Traffic = {
   source: (seed) => singles((conversation) => zipfRequest(seed, conversation)),
 };
 
+/** 20 s of each minute are half above the rate, the others below it: the mean stays. */
+const SURGE = { everyMs: 60_000, fromMs: 20_000, toMs: 40_000, factor: 1.5, else: 0.75 };
+
+export const SURGE_TRAFFIC: Traffic = {
+  ...STUDY,
+  name: "surge",
+  title: "zipf, but 20 s of each minute at 1.5 times the rate, else 0.75 of it",
+  load: { ratePerS: 40 },
+  rateFactor: {
+    max: SURGE.factor,
+    at: (nowMs) => {
+      const atMs = nowMs % SURGE.everyMs;
+      return atMs >= SURGE.fromMs && atMs < SURGE.toMs ? SURGE.factor : SURGE.else;
+    },
+  },
+  source: (seed) => singles((conversation) => zipfRequest(seed, conversation)),
+};
+
 /**
  * Counted in requests, so that content does not depend on the rate: at 30/s from 80 s to 160 s
  * two thirds of all requests begin with one long document that nobody had asked about before.

@@ -1,6 +1,6 @@
 // All traffic there is, by name.
 import { AGENT_TRAFFIC } from "./agent.js";
-import { BURST_TRAFFIC, VIRAL_TRAFFIC } from "./changing.js";
+import { BURST_TRAFFIC, SURGE_TRAFFIC, VIRAL_TRAFFIC } from "./changing.js";
 import { HALF_STREAMED_TRAFFIC, LORA_TRAFFIC } from "./kinds.js";
 import { LWS } from "./lws.js";
 import {
@@ -26,6 +26,7 @@ const ALL: readonly Traffic[] = [
   HALF_STREAMED_TRAFFIC,
   LORA_TRAFFIC,
   BURST_TRAFFIC,
+  SURGE_TRAFFIC,
   VIRAL_TRAFFIC,
   MIXED_PODS_TRAFFIC,
   ROLLING_RESTART_TRAFFIC,

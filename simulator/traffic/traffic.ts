@@ -1,5 +1,6 @@
 // What every traffic is made of: requests whose prompts are messages of named content, the same
 // for every rule.
+import type { Criticality } from "../../sidecar-metrics/src/models/model-policy.js";
 import type { EngineConfig } from "../engine/options.js";
 
 /** A message of a prompt, known by the name of its content. */
@@ -24,6 +25,10 @@ export interface TrafficRequest {
   isStreamed?: boolean;
   /** Name of the LoRA adapter that it asks for in place of the model. */
   adapter?: string;
+  /** How urgent it is; absent: the run has no classes. */
+  criticality?: Criticality;
+  /** Who sends it, from 0; with `criticality`. */
+  tenant?: number;
 }
 
 /** The next turn of a conversation. */
@@ -84,6 +89,8 @@ export interface Traffic {
   engineOf?(engine: EngineConfig, pod: number): EngineConfig;
   /** What happens to that many pods, in any order; pods that are not there are left out. */
   podEvents?(pods: number): PodEvent[];
+  /** Its requests have a criticality and a tenant. */
+  hasCriticalities?: boolean;
   /** LoRA adapters that all pods serve. */
   adapters?: readonly string[];
   source(seed: number): TrafficSource;

@@ -272,6 +272,9 @@ test("a fault is taken on and off: status, reset, hang, metrics", () =>
     assert.equal((await ask(CHAT, WHOLE)).status, 503);
     assert.equal((await ask("/metrics", undefined)).status, 500);
     assert.equal((await ask("/_fault", { status: "x" })).status, 400);
+    await ask("/_fault", { metricsText: "nonsense {" });
+    assert.equal((await ask("/metrics", undefined)).body.toString(), "nonsense {");
+    assert.equal((await ask("/_fault", { metricsText: 1 })).status, 400);
     await ask("/_fault", { resetAfterTokens: 2 });
     await assert.rejects(
       ask(CHAT, { ...WHOLE, max_tokens: 9, stream: true }),
@@ -286,6 +289,33 @@ test("a fault is taken on and off: status, reset, hang, metrics", () =>
       assert.equal(exchange.received(), "");
       exchange.hangUp();
     }
+  }));
+
+test("a fault with a marker meets only what has it", () =>
+  withPod({}, async ({ ask }) => {
+    const marked = { ...WHOLE, messages: [{ role: "user", content: "some POISON in it" }] };
+    await ask("/_fault", { status: 500, marker: "POISON" });
+    assert.equal((await ask(CHAT, marked)).status, 500);
+    assert.equal((await ask(CHAT, { ...WHOLE, max_tokens: 1 })).status, 200);
+    await ask("/_fault", { reset: true, marker: "POISON" });
+    await assert.rejects(ask(CHAT, marked), /ECONNRESET/);
+    assert.equal((await ask(CHAT, { ...WHOLE, max_tokens: 1 })).status, 200);
+    for (const fault of [{ marker: "" }, { marker: 1 }, { slowdown: 0 }, { slowdown: "x" }]) {
+      assert.equal((await ask("/_fault", fault)).status, 400, JSON.stringify(fault));
+    }
+  }));
+
+test("an engine that stands still keeps its metrics page, and answers when it goes on", () =>
+  withPod({}, async ({ ask, pod }) => {
+    const page = async (): Promise<string> => (await ask("/metrics", undefined)).body.toString();
+    await ask("/_fault", { stall: true });
+    const still = await page();
+    const waiting = ask(CHAT, { ...WHOLE, max_tokens: 1 });
+    await until(() => pod.stats().waiting + pod.stats().running === 1, "the request is there");
+    assert.equal(await page(), still);
+    await ask("/_fault", {});
+    assert.equal((await waiting).status, 200);
+    assert.notEqual(await page(), still);
   }));
 
 test("several pods in one process have caches of their own", async () => {

@@ -67,3 +67,31 @@ test("an idle engine starts with the next request, and a closed one never again"
   assert.deepEqual(endsMs, [10, 1010]);
   assert.equal(engine.stats().running, 1);
 });
+
+test("a slowed engine takes so many times as long from its next step on", () => {
+  const clock = new ManualClock();
+  const { submit, endsMs, driver } = drive(clock);
+  submit(5);
+  clock.advance(15);
+  driver.setPace(10);
+  clock.advance(205);
+  driver.setPace(1);
+  clock.advance(1000);
+  // The step that was under way at 15 ends as it would have, and so does the one at 220.
+  assert.deepEqual(endsMs, [10, 20, 120, 220, 320]);
+});
+
+test("an engine that stands still goes on from when it may, with all that came meanwhile", () => {
+  const clock = new ManualClock();
+  const { submit, endsMs, driver } = drive(clock);
+  const first = submit(2);
+  clock.advance(12);
+  driver.setPace(null);
+  clock.advance(5000);
+  const second = submit(1);
+  clock.advance(5000);
+  assert.deepEqual([first.state, second.state, endsMs.length], ["running", "waiting", 1]);
+  driver.setPace(1);
+  clock.advance(10);
+  assert.deepEqual([first.state, second.state], ["finished", "finished"]);
+});

@@ -35,6 +35,7 @@ describe("a configuration that is taken", () => {
     expect(config.sidecarCluster).toBe("warmroute-sidecar");
     expect(config.destinationHeader).toBe("x-gateway-destination-endpoint");
     expect(config.debugHeaders).toBe(false);
+    expect(config.modelHeader + config.objectiveHeader + config.tenantHeader).toBe("");
     expect(config.maxBodyBytes).toBe(8388608);
     expect(config.indexMiB).toBe(16);
     expect(config.pollIntervalMs).toBe(50);
@@ -43,6 +44,10 @@ describe("a configuration that is taken", () => {
     expect(config.stallGuardMs).toBe(250);
     expect(config.alpha).toBe(0.1);
     expect(config.slackMs).toBe(5);
+    expect(config.saturationMs).toBe(500);
+    expect(config.standardSaturationMs).toBe(1000);
+    expect(config.ttftTargetHeader).toBe("");
+    expect(config.ttftTargetMs).toBe(0);
     expect(config.bytesPerToken).toBe(4);
     expect(config.outputTokens).toBe(300);
     expect(config.prefillUsPerToken).toBe(62);
@@ -58,7 +63,9 @@ describe("a configuration that is taken", () => {
         '"destinationHeader":"x-dest","debugHeaders":true,"maxBodyBytes":1024,"indexMiB":512,' +
         '"pollIntervalMs":10,"syncTimeoutMs":60000,"metricsMaxAgeMs":100,"stallGuardMs":60000,' +
         '"pools":[ "b", "\\u006es/c" ],"modelHeader":"x-model","objectiveHeader":"",' +
-        '"saturationMs":5000,"adapterLoadMs":0,"alpha":0,"slackMs":1000,' +
+        '"tenantHeader":"x-tenant",' +
+        '"saturationMs":5000,"standardSaturationMs":0,"ttftTargetHeader":"x-ttft",' +
+        '"ttftTargetMs":3600000,"adapterLoadMs":0,"alpha":0,"slackMs":1000,' +
         '"bytesPerToken":0.5,"outputTokens":1000000,' +
         '"prefillUsPerToken":0.25,"decodeUsPerSequence":0,"decodeNsPerKvToken":1e5,' +
         '"tpotMs":12.75,"defaultCapacityTokens":1000000000}\r\n\t ',
@@ -79,7 +86,11 @@ describe("a configuration that is taken", () => {
     expect(config.pools.join(" ")).toBe("b ns/c");
     expect(config.modelHeader).toBe("x-model");
     expect(config.objectiveHeader).toBe("");
+    expect(config.tenantHeader).toBe("x-tenant");
     expect(config.saturationMs).toBe(0.5e4);
+    expect(config.standardSaturationMs).toBe(0);
+    expect(config.ttftTargetHeader).toBe("x-ttft");
+    expect(config.ttftTargetMs).toBe(3600000);
     expect(config.adapterLoadMs).toBe(0);
     expect(config.bytesPerToken).toBe(0.5);
     expect(config.outputTokens).toBe(1000000);
@@ -294,6 +305,10 @@ describe("keys are refused together where", () => {
     expect(refusalOf(withKey('"modelHeader":"x-m","objectiveHeader":"x-m"'))).toBe(
       'objectiveHeader is "x-m", allowed: another header than modelHeader',
     );
-    expect(refusalOf(withKey('"modelHeader":"","objectiveHeader":""'))).toBe("taken");
+    expect(refusalOf(withKey('"objectiveHeader":"x-m","tenantHeader":"x-m"'))).toBe(
+      'tenantHeader is "x-m", allowed: another header than objectiveHeader',
+    );
+    const none = '"modelHeader":"","objectiveHeader":"","tenantHeader":""';
+    expect(refusalOf(withKey(none))).toBe("taken");
   });
 });

@@ -3,9 +3,11 @@ import { readFileSync } from "node:fs";
 
 const OK = 0;
 const NOT_FOUND = 1;
+const INVALID_MEMORY = 6;
 const CAS_MISMATCH = 8;
 /** Room for host results, taken behind the module's own memory: 64 KiB pages. */
 const RESULT_PAGES = 64;
+const RESULT_BYTES_MAX = RESULT_PAGES * 65536;
 const LOG_LINES_MAX = 100;
 
 /** One host for one module; `attach` gives it the memory once the module is there. */
@@ -15,7 +17,8 @@ export class FakeHost {
     this.resultAt = 0;
     this.shared = new Map();
     this.casCount = 0;
-    this.headers = new Map();
+    /** Name and value each: a name may come twice. */
+    this.headers = [];
     this.nowNs = 0n;
     this.logs = [];
   }
@@ -63,7 +66,7 @@ export class FakeHost {
 
   /** All headers as the ABI lays them out: count, sizes, then each name and value with a 0. */
   getHeaderPairs(_map, atCell, sizeCell) {
-    const words = [this.headers.size];
+    const words = [this.headers.length];
     const texts = [];
     for (const [name, value] of this.headers) {
       words.push(name.length, value.length);
@@ -71,7 +74,10 @@ export class FakeHost {
     }
     const sizes = Buffer.alloc(4 * words.length);
     words.forEach((word, i) => sizes.writeUInt32LE(word, 4 * i));
-    return this.answer(Buffer.concat([sizes, ...texts]), atCell, sizeCell);
+    const pairs = Buffer.concat([sizes, ...texts]);
+    // The filter gives no memory for more.
+    if (pairs.length > RESULT_BYTES_MAX) return INVALID_MEMORY;
+    return this.answer(pairs, atCell, sizeCell);
   }
 
   getTime(_clock, _precision, cell) {
@@ -111,11 +117,11 @@ export class FakeHost {
     return {
       clear: () => {
         this.shared.clear();
-        this.headers.clear();
+        this.headers.length = 0;
         this.logs.length = 0;
       },
       set_header: (nameAt, nameSize, at, size) => {
-        this.headers.set(this.text(nameAt, nameSize), Buffer.from(this.bytes(at, size)));
+        this.headers.push([this.text(nameAt, nameSize), Buffer.from(this.bytes(at, size))]);
       },
       set_time: (nowNs) => {
         this.nowNs = nowNs;

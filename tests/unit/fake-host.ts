@@ -34,6 +34,7 @@ declare function readFixtureBytes(
 
 const cells: usize = heap.alloc(8);
 
+/** One header more: a name may come twice. */
 export function setRequestHeader(name: string, value: string): void {
   const n = String.UTF8.encode(name);
   const v = String.UTF8.encode(value);

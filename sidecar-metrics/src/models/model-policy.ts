@@ -1,7 +1,7 @@
 // What a pool says of its models: names and their targets, criticality, objectives.
 
 export const CRITICALITIES = ["Critical", "Standard", "Sheddable"] as const;
-/** Whom a saturated pool answers with 429 (Sheddable), lets wait (Standard), always takes. */
+/** Whom a saturated pool answers with 429 first (Sheddable), then (Standard), and always takes. */
 export type Criticality = (typeof CRITICALITIES)[number];
 
 /** What the table's models section can hold (docs/table-format.md). */

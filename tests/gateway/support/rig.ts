@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findEnvoy } from "../../../lab/envoy.js";
+import { findEnvoy } from "../../../lab/find-envoy.js";
 import { start, until, type Child } from "../../../lab/processes.js";
 import {
   API_PORT,

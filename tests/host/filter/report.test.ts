@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gateway, POOL } from "./support/gateway.js";
-import { eventAnswer, jsonAnswer, prompt } from "./support/messages.js";
+import { completion, eventAnswer, jsonAnswer, prompt } from "./support/messages.js";
 import { textOf } from "./support/random.js";
+import { decodeRecords, recordsIn } from "./support/records.js";
 import type { ReportJson } from "./support/wire.js";
 
 const SECRET = "Wittgensteins-Neffe-7731";
@@ -75,4 +76,21 @@ test("a gateway keeps its incarnation through a change of the VM that asks", () 
   const after = gateway.report().json;
   assert.equal(after.incarnation, before.incarnation);
   assert.ok(after.uptimeMs > before.uptimeMs + 4000);
+});
+
+test("the JSON holds no hash of a prompt, a model, a salt or a tenant", () => {
+  const gateway = new Gateway({ pods: 2, config: { tenantHeader: "x-tenant" } });
+  const text = `${SECRET} ${textOf(1, 3000)}`;
+  for (const body of [{ user: SECRET, cache_salt: SECRET }, { model: SECRET }, {}]) {
+    gateway.send({ ...completion(text, body), headers: [["x-tenant", SECRET]] });
+  }
+  gateway.advance(200);
+  const hashes = decodeRecords(recordsIn(gateway.sidecar.polls)).flatMap(({ entries }) => entries);
+  assert.ok(hashes.length > 10);
+  for (const { report } of gateway.sidecar.polls) {
+    const json = report.jsonText.toLowerCase();
+    for (const { hash } of hashes) {
+      assert.ok(!json.includes(hash.toString()) && !json.includes(hash.toString(16)));
+    }
+  }
 });

@@ -26,12 +26,15 @@ function ask(model: string, objective?: string): RequestSpec {
   return { ...completion("hi", { model }), headers };
 }
 
+/** Sheddable beyond 5 s, standard never; the usual bounds are admission.test.ts's. */
+const BOUNDS = { saturationMs: 5000, standardSaturationMs: 0 };
+
 /** A gateway whose pods each have `tokens` of our prompts ahead: 62 µs of prefill a token. */
 function busy(tokens: number, config: Record<string, unknown> = {}): Gateway {
   const gateway = new Gateway({
     pods: 2,
     models: MODELS,
-    config: { objectiveHeader: OBJECTIVE, ...config },
+    config: { objectiveHeader: OBJECTIVE, ...BOUNDS, ...config },
   });
   for (let i = 0; i < 2; i++) {
     const prompt = textOf(100 + i, tokens * 4);

@@ -46,4 +46,25 @@ describe("a header query", () => {
     expect(query.size(X)).toBe(0);
     expect(value(TYPE)).toBe("\u00ff\0\u20ac");
   });
+
+  test("takes the first of a header that comes twice", () => {
+    setRequestHeader("x", "1");
+    setRequestHeader("x", "2");
+    query.read(HeaderMap.Request);
+    expect(value(X)).toBe("1");
+  });
+
+  test("finds a name that it is asked for twice under both numbers", () => {
+    const twice = new HeaderQuery([utf8("x"), utf8("y"), utf8("x")]);
+    setRequestHeader("x", "1");
+    expect(twice.read(HeaderMap.Request)).toBe(true);
+    expect(twice.has(0) && !twice.has(1) && twice.has(2)).toBe(true);
+  });
+
+  test("says when there are more headers than can be read", () => {
+    setRequestHeader("x", "1");
+    setRequestHeader("y", "z".repeat(4 << 20));
+    expect(query.read(HeaderMap.Request)).toBe(false);
+    expect(query.has(X)).toBe(false);
+  });
 });

@@ -75,6 +75,16 @@ describe("failures", () => {
     expect(vm.pickable).toBe("2 3 4");
   });
 
+  test("of a pod that the table has out take nothing from the half of the others", () => {
+    const vm = new Vm(5);
+    vm.fails(0, 3);
+    vm.endpoints.at(0).mayBePicked = false;
+    vm.health.tick(NOW_MS);
+    expect(vm.pickable).toBe("1 2 3 4");
+    for (let i: u32 = 1; i < 5; i++) vm.fails(i, 9);
+    expect(vm.pickable).toBe("3 4");
+  });
+
   test("of a pod that has left are no other pod's", () => {
     const vm = new Vm(4);
     vm.fails(2, 2);

@@ -37,6 +37,20 @@ describe("a lease", () => {
   });
 });
 
+describe("a warning", () => {
+  test("is one VM's to say, once, and leaves the lease as it was", () => {
+    const one = leaseOf("pool");
+    one.now.holder = 7;
+    one.write();
+    const other = leaseOf("pool");
+    expect(one.claimWarning()).toBe(true);
+    expect(other.claimWarning()).toBe(false);
+    expect(one.claimWarning()).toBe(false);
+    expect(leaseOf("pool").now.holder).toBe(7);
+    expect(leaseOf("other").claimWarning()).toBe(true);
+  });
+});
+
 describe("a cursor", () => {
   test("moves with each answer, and each tells of a table", () => {
     const one = leaseOf("pool");

@@ -197,3 +197,39 @@ describe("no figure", () => {
     expect(areSound(rates, endpoint)).toBe(true);
   });
 });
+
+describe("the delay factor", () => {
+  test("is 1 before anything is known, and near 1 after short waits", () => {
+    const rates = newRates();
+    expect(rates.delayFactor).toBe(1);
+    // Ten times too long, but a tenth of a second: 3.3 s of delays and 0.33 s predicted at most.
+    for (let i = 0; i < 500; i++) rates.learnDelay(0.01, 0.1);
+    expect(isNear(rates.delayFactor, (0.1 / 0.03 + 5) / (0.01 / 0.03 + 5), 0.001)).toBe(true);
+  });
+
+  test("goes to what long waits show, within seconds", () => {
+    const rates = newRates();
+    for (let i = 0; i < 60; i++) rates.learnDelay(1.5, 4.5);
+    expect(isNear(rates.delayFactor, 3, 0.12)).toBe(true);
+    for (let i = 0; i < 150; i++) rates.learnDelay(3, 1.5);
+    expect(isNear(rates.delayFactor, 0.5, 0.1)).toBe(true);
+  });
+
+  test("is hardly moved by one that hung", () => {
+    const rates = newRates();
+    rates.learnDelay(0.1, 600);
+    // 0.1 s times 8, and a second.
+    expect(isNear(rates.delayFactor, (1.8 + 5) / (0.1 + 5), 1e-9)).toBe(true);
+  });
+
+  test("stays within a factor of 8, whatever it is told", () => {
+    const odd: f64[] = [-1, 0, 1e-300, 1e300, Infinity, -Infinity, NaN];
+    const rates = newRates();
+    for (let i = 0; i < odd.length; i++) {
+      for (let k = 0; k < odd.length; k++) {
+        rates.learnDelay(odd[i], odd[k]);
+        expect(rates.delayFactor >= 0.125 && rates.delayFactor <= 8).toBe(true);
+      }
+    }
+  });
+});

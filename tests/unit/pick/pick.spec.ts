@@ -460,6 +460,57 @@ describe("the least delay", () => {
   });
 });
 
+describe("the shortest wait", () => {
+  test("leaves the own prefill out, and an adapter that is not held", () => {
+    const world = new World(2);
+    world.query.promptTokens = 100000;
+    world.own(0, 1, 10000, 10000);
+    world.own(1, 1, 20000, 20000);
+    const held = new StaticArray<u64>(16);
+    world.query.adapterBits = changetype<usize>(held);
+    world.pick();
+    expectNear(world.answer.leastWait, 0.62);
+  });
+
+  test("counts as long as such predictions were short of late", () => {
+    const world = new World(1);
+    world.own(0, 1, 10000, 10000);
+    for (let i = 0; i < 200; i++) world.rates.learnDelay(1, 3);
+    world.pick();
+    const factor = world.rates.delayFactor;
+    expect(factor).toBeGreaterThan(2.5);
+    expectNear(world.answer.leastWait, 0.62 * factor);
+    expectNear(world.answer.leastDelay, 0.682 * factor);
+    // Not what is learned from: it would chase itself.
+    expectNear(world.answer.firstDelay, 0.682);
+  });
+});
+
+/** 0 holds the prompt and waits 124 ms; 1 waits for nothing, and serves 40 others. */
+function targeted(targetSeconds: f64): World {
+  const world = new World(2);
+  world.own(0, 1, 2000, 2000);
+  world.holds(0, 10);
+  world.own(1, 40, 0, 40000);
+  world.query.targetSeconds = targetSeconds;
+  return world;
+}
+
+describe("a first-token target", () => {
+  test("leaves the choice to the pods that meet it", () => {
+    expect(targeted(0).pick()).toBe(0);
+    expect(targeted(0.2).pick()).toBe(0);
+    const tight = targeted(0.1);
+    expect(tight.pick()).toBe(1);
+    expect(tight.answer.second).toBe(0);
+    expectNear(tight.answer.firstDelay, 0.062);
+  });
+
+  test("changes nothing where no pod meets it", () => {
+    expect(targeted(0.05).pick()).toBe(0);
+  });
+});
+
 describe("random pools", () => {
   test("are picked from as the plain arithmetic says", () => {
     const random = new Random(2026);

@@ -15,7 +15,7 @@ describe("reasons", () => {
     for (let i = 0; i < REASON_NAMES.length; i++) names.add(REASON_NAMES[i]);
     expect(<u32>names.size).toBe(REASONS);
     // The last of the list: a reason that is added must move it.
-    expect(<u32>Reason.Probe + 1).toBe(REASONS);
+    expect(<u32>Reason.TargetMissed + 1).toBe(REASONS);
   });
 
   test("have names of lower-case letters and hyphens, as metrics and headers want them", () => {
@@ -48,6 +48,8 @@ describe("reasons", () => {
     expect(REASON_NAMES[Reason.Unrewritten]).toBe("unrewritten");
     expect(REASON_NAMES[Reason.ModelList]).toBe("model-list");
     expect(REASON_NAMES[Reason.Probe]).toBe("probe");
+    expect(REASON_NAMES[Reason.Overloaded]).toBe("overloaded");
+    expect(REASON_NAMES[Reason.TargetMissed]).toBe("target-missed");
   });
 
   test("have room in the head record", () => {
@@ -68,6 +70,9 @@ describe("reasons", () => {
       const status = refusalStatus(<Reason>reason);
       if (status != 0) refused += " " + status.toString() + " " + REASON_NAMES[reason];
     }
-    expect(refused).toBe(" 404 unknown-model 413 too-large 415 encoded 429 shed 500 unrewritten");
+    expect(refused).toBe(
+      " 404 unknown-model 413 too-large 415 encoded 429 shed 500 unrewritten 429 overloaded" +
+        " 429 target-missed",
+    );
   });
 });

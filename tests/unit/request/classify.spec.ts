@@ -11,13 +11,14 @@ import {
   objectiveSize,
   requestQuery,
   startsWithIgnoringCase,
+  targetMs,
 } from "../../../filter/request/classify";
 import { HeaderMap } from "../../../filter/host/calls";
 import { RequestKind } from "../../../filter/request/prompt-parser";
 import { utf8 } from "../../../filter/host/bytes";
 import { clearHost, setRequestHeader } from "../fake-host";
 
-const headers = requestQuery(utf8("x-to"), utf8("x-model"), utf8("x-objective"));
+const headers = requestQuery(utf8("x-to"), utf8("x-model"), utf8("x-objective"), utf8("x-target"));
 const JSON_TYPE = "application/json";
 const CHAT = "/v1/chat/completions";
 
@@ -180,5 +181,17 @@ describe("the destination", () => {
     expect(namesDestination(headers)).toBe(false);
     kindWith("x-to", "");
     expect(namesDestination(headers)).toBe(true);
+  });
+});
+
+describe("a first-token target", () => {
+  test("is what the header says, else the configured one", () => {
+    expect(kindWith("x-target", "1500")).toBe(RequestKind.Chat);
+    expect(targetMs(headers, 700)).toBe(1500);
+    kindWith("x-target", "soon");
+    expect(targetMs(headers, 700)).toBe(700);
+    kind("POST", CHAT);
+    headers.read(HeaderMap.Request);
+    expect(targetMs(headers, 700)).toBe(700);
   });
 });

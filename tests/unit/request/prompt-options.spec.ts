@@ -207,4 +207,21 @@ describe("the namespace", () => {
     chat('{"chat_template_kwargs": {"b":2,"a":1}, "cache_salt":null' + rest);
     expect(firsts.has(load<u64>(state.hashes()))).toBe(true);
   });
+
+  test("holds the tenant that was set, and is what it was without one", () => {
+    const body = '{"model":"m","messages":[' + message("user", text(1, 300)) + "]}";
+    chat(body);
+    const none = load<u64>(state.hashes());
+    const firsts = new Set<u64>().add(none);
+    for (let tenant: u64 = 0; tenant < 3; tenant++) {
+      state.reset(RequestKind.Chat, state.k0, state.k1);
+      const bytes = String.UTF8.encode(body);
+      state.feed(changetype<usize>(bytes), bytes.byteLength);
+      state.close();
+      state.tenant = tenant;
+      state.build();
+      firsts.add(load<u64>(state.hashes()));
+    }
+    expect(firsts.size).toBe(3);
+  });
 });

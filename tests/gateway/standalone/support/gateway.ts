@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from "n
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { findEnvoy } from "../../../../lab/envoy.js";
+import { findEnvoy } from "../../../../lab/find-envoy.js";
 import { start, type Child } from "../../../../lab/processes.js";
 import { ROOT, tool } from "../../support/tools.js";
 
