@@ -73,9 +73,9 @@ export class Gateways {
 }
 
 /**
- * The growth of a counter of one gateway, which is a sum over its VMs. It falls when a VM is gone, or
- * when another one reports that has seen its neighbours a moment ago: what is left of it was added
- * before. A gateway that starts anew has another incarnation.
+ * The growth of a counter of one gateway, which is a sum over its VMs. It falls when a VM is gone,
+ * or when another one reports that has seen its neighbours a moment ago: what is left of it was
+ * added before. A gateway that starts anew has another incarnation.
  */
 function grown(before: number | null | undefined, now: number | null): number {
   if (now === null) return 0;
