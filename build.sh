@@ -13,8 +13,11 @@ usage: ./build.sh VERB [ARGS...]
   build            build/filter.wasm, build/js and the warmroute command
   check [--write]  format, lint, types, tidy rules, audit of the packages that ship (where the
                    registry tells advisories); with --write it formats
-  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, e2e, faults, sharing,
-                   monitoring, gateway (default: all of them)
+  test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, fuzz, e2e, faults, soak,
+                   sharing, monitoring, gateway (default: all of them)
+  test soak [--minutes N] [--seed S]
+                   mixed traffic and random faults on Envoy, sidecar and pods; 10 minutes by a seed
+                   that is drawn and printed (among all suites: half a minute, always the same)
   demo [ARGS...]   gateway, sidecar and simulated pods on this machine
   simulate [ARGS...]
                    routing rules, the filter among them, on modelled pods in virtual time;
@@ -22,7 +25,8 @@ usage: ./build.sh VERB [ARGS...]
   trace LOG... [ARGS...]
                    a trace for "simulate --trace" from Envoy's access logs, on stdout
   bench [NAME [ARGS...]]
-                   benchmarks: discovery, envoy, prefix-index, records, sharing, soak, standalone
+                   benchmarks: discovery, envoy, fuzz, prefix-index, random-requests, records,
+                   sharing, standalone
                    (default: all); "bench envoy --help" lists the options of that one
   image [--push HOST/PATH:TAG] [ARGS...]
                    build/image: the OCI image that Envoy Gateway loads, once it routed a request in

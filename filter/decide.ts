@@ -98,7 +98,8 @@ export function endHere(stream: Stream, reason: Reason): void {
 /** False: the pods are too busy for such a request, and it was answered. */
 function isAdmitted(stream: Stream, config: Config): bool {
   const targetMs = stream.targetMs;
-  const reason = admit(stream.criticality, answer, targetMs, config);
+  const isGraded = changetype<Pool>(stream.pool).models.isGraded;
+  const reason = admit(stream.criticality, isGraded, answer, targetMs, config);
   if (reason == ADMITTED) {
     if (isTooLate(answer, targetMs)) count(Counter.TargetsMissed, 1);
     return true;
@@ -152,14 +153,14 @@ function ask(stream: Stream, pool: Pool, nowMs: f64, usesPrefix: bool): void {
 /** Tokens of the whole prompt; tokens up to each checkpoint go to `tokenEnds`. */
 export function tokensOf(prompt: PromptState, pool: Pool): f64 {
   const bytes = <f64>prompt.promptBytes;
-  if (bytes == 0) return 0;
   const exact = <f64>prompt.promptTokens;
   const perByte = exact > 0 ? exact / bytes : 1 / pool.rates.bytesPerToken;
   const ends = prompt.ends();
   for (let i: usize = 0; i < <usize>prompt.checkpointCount; i++) {
     store<u32>(tokenEnds + (i << 2), <u32>(<f64>load<u32>(ends + (i << 2)) * perByte));
   }
-  return Math.max(Math.floor(bytes * perByte), 1);
+  // A message without text has a checkpoint, but no tokens.
+  return bytes == 0 ? 0 : Math.max(Math.floor(bytes * perByte), 1);
 }
 
 /** Where an ejected pod is due to be tried, this request is it; its retry goes to the best one. */

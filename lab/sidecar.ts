@@ -13,8 +13,8 @@ const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
 
 export interface SidecarOptions {
   port: number;
-  /** `pods` and every other key of a pool as in the sidecar's configuration. */
-  pools: { name: string; pods: (string | object)[]; [key: string]: unknown }[];
+  /** `pods`: a list, or the path of a watched file; other keys as in the sidecar's configuration. */
+  pools: { name: string; pods: string | (string | object)[]; [key: string]: unknown }[];
   /** Keys of the configuration's top level. */
   config?: Record<string, unknown>;
   /** Where its files go; a new temporary folder, removed at the end, when absent. */
@@ -32,7 +32,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "warmroute-sidecar-"));
   mkdirSync(folder, { recursive: true });
   const configPath = join(folder, "sidecar.yaml");
-  const pools = options.pools.map(({ pods, ...rest }) => ({ ...rest, pods: { static: pods } }));
+  const pools = options.pools.map(({ pods, ...rest }) => ({
+    ...rest,
+    pods: typeof pods === "string" ? { file: pods } : { static: pods },
+  }));
   const listen = { host: LOOPBACK, port: options.port };
   const config = { listen, logLevel: "warn", hashKey: HASH_KEY, pools, ...options.config };
   // JSON is YAML.

@@ -17,6 +17,7 @@ import {
   withoutColour,
   type Counts,
 } from "./test-counts.js";
+import { testOptions, type TestOptions } from "./test-options.js";
 
 /** A suite that is not done by then hangs; the slowest takes a few minutes on two cores. */
 const SUITE_TIMEOUT_MS = 20 * 60_000;
@@ -31,14 +32,16 @@ const SUITES = [
   "sidecar",
   "migrate",
   "simulator",
+  "fuzz",
   "e2e",
   "faults",
+  "soak",
   "sharing",
   "monitoring",
   "gateway",
 ];
 /** Suites that start processes: one file at a time, or they starve each other. */
-const SERIAL_SUITES = new Set(["e2e", "faults", "sharing", "gateway"]);
+const SERIAL_SUITES = new Set(["e2e", "faults", "soak", "sharing", "gateway"]);
 /** Suites whose programs build.sh makes; it tells by variables where it could not. */
 const PREPARED_SUITES = new Set(["sharing", "gateway"]);
 /** What a suite's command is run by. */
@@ -53,17 +56,20 @@ interface Outcome {
 }
 
 async function main(args: string[]): Promise<number> {
-  const unknown = args.filter((name) => !SUITES.includes(name));
-  if (unknown.length > 0) {
-    console.log(`there is no suite ${unknown.join(", ")}; there are ${SUITES.join(", ")}`);
+  let options: TestOptions;
+  try {
+    options = testOptions(args, SUITES);
+  } catch (error) {
+    console.log((error as Error).message);
     console.log("0 passed, 1 failed, 0 skipped");
     return 1;
   }
+  Object.assign(process.env, options.env);
   mkdirSync(LOG_FOLDER, { recursive: true });
   let sum: Counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const suite of args.length > 0 ? args : SUITES) {
+  for (const suite of options.suites) {
     const startMs = performance.now();
-    const outcome = await runSuite(suite);
+    const outcome = await runSuite(suite, suite === "soak" ? options.soakTimeoutMs : 0);
     const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
     sum = addCounts(sum, outcome.counts);
     if (outcome.counts.failed > 0) printTail(suite);
@@ -79,7 +85,8 @@ function line(counts: Counts): string {
   return `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
 }
 
-async function runSuite(suite: string): Promise<Outcome> {
+/** `timeoutMs` 0: as long as any. */
+async function runSuite(suite: string, timeoutMs: number): Promise<Outcome> {
   if (PREPARED_SUITES.has(suite)) {
     const reason = process.env[`WARMROUTE_${suite.toUpperCase()}_SKIP`];
     const problem = process.env[`WARMROUTE_${suite.toUpperCase()}_PROBLEM`];
@@ -88,7 +95,7 @@ async function runSuite(suite: string): Promise<Outcome> {
       return { counts: { passed: 0, failed: 0, skipped: 1 }, problem: `skipped: ${reason}` };
     }
   }
-  const outcome = suite === "unit" ? await runUnit() : await runNode(suite);
+  const outcome = suite === "unit" ? await runUnit() : await runNode(suite, timeoutMs);
   const { counts } = outcome;
   if (outcome.problem === undefined && counts.passed + counts.failed + counts.skipped === 0) {
     outcome.problem = "no test ran";
@@ -109,7 +116,7 @@ async function runUnit(): Promise<Outcome> {
   return { counts };
 }
 
-async function runNode(suite: string): Promise<Outcome> {
+async function runNode(suite: string, asked: number): Promise<Outcome> {
   const log = join(LOG_FOLDER, `${suite}.log`);
   const events = join(LOG_FOLDER, `${suite}.jsonl`);
   const files =
@@ -126,7 +133,8 @@ async function runNode(suite: string): Promise<Outcome> {
   const launcher = LAUNCHERS.get(suite);
   const command = [...(launcher === undefined ? [] : [launcher]), process.execPath];
   const [program = "", ...before] = command;
-  const timeoutMs = suite === "gateway" ? GATEWAY_TIMEOUT_MS : SUITE_TIMEOUT_MS;
+  const longest = suite === "gateway" ? GATEWAY_TIMEOUT_MS : SUITE_TIMEOUT_MS;
+  const timeoutMs = Math.max(asked, longest);
   const code = await runLogged(program, [...before, ...args, ...files], log, timeoutMs);
   const counts = existsSync(events) ? parseNodeEvents(readFileSync(events, "utf8")) : none;
   if (code !== 0 && counts.failed === 0) return { counts, problem: `node ended with ${code}` };

@@ -91,6 +91,7 @@ export function readTable(
     const number = <u32>load<u16>(row);
     const addressSize = load<u8>(row, 3);
     if (number >= ENDPOINTS_MAX || addressSize == 0 || addressSize > ADDRESS_BYTES_MAX) continue;
+    if (!isVisible(row + 64, addressSize)) continue;
     endpoints.limit = max(endpoints.limit, number + 1);
     readRow(row, receivedAtMs, number, endpoints.at(number), listener);
     readShared(row, rowBytes, endpoints.at(number));
@@ -100,6 +101,15 @@ export function readTable(
     if (endpoint.wasListed && !endpoint.isListed) listener.onCacheLost(i);
   }
   endpoints.listPickable();
+}
+
+/** An address goes into a header as it is: no space, no line end, no second address. */
+function isVisible(at: usize, size: u32): bool {
+  for (let i: u32 = 0; i < size; i++) {
+    const byte = load<u8>(at + i);
+    if (byte <= 0x20 || byte >= 0x7f || byte == 0x2c) return false;
+  }
+  return true;
 }
 
 function readRow(

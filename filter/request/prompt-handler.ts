@@ -115,11 +115,11 @@ export class PromptHandler extends JsonHandler {
         return;
       case Place.Message:
         draft.itemKey = messageKey(draft.kind, p, n);
-        if (draft.itemKey == ItemKey.Content) messages.clearContent(draft);
+        messages.clearMember(draft);
         break;
       case Place.Part:
         draft.itemKey = partKey(p, n);
-        if (draft.itemKey == ItemKey.Text) messages.clearPartText(draft);
+        messages.clearPartMember(draft);
         break;
       default:
         return;

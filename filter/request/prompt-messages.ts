@@ -38,8 +38,32 @@ export function setUser(draft: PromptDraft): void {
   draft.isUser = true;
 }
 
-/** A key "content" came: should it be the second in the message, the first counts no more. */
-export function clearContent(draft: PromptDraft): void {
+/** A key of the message came: should it be the second of its name, the first counts no more. */
+export function clearMember(draft: PromptDraft): void {
+  switch (draft.itemKey) {
+    case ItemKey.Content:
+      return clearContent(draft);
+    case ItemKey.Role:
+      draft.roleHash = 0;
+      draft.isUser = false;
+      return;
+    case ItemKey.Type:
+      draft.messageTypeHash = 0;
+      return;
+    default:
+      return;
+  }
+}
+
+/** The same for a key of the open part. */
+export function clearPartMember(draft: PromptDraft): void {
+  if (draft.itemKey == ItemKey.Text) return clearPartText(draft);
+  if (draft.itemKey != ItemKey.Type) return;
+  draft.partTypeHash = 0;
+  draft.partKind = PartKind.Untyped;
+}
+
+function clearContent(draft: PromptDraft): void {
   if (draft.hasContent) {
     draft.messages.truncate(draft.messageFirst);
     draft.section.begin(draft.k0, draft.k1, draft.messages, draft.messagesBytes);
@@ -96,8 +120,7 @@ export function beginPart(draft: PromptDraft): void {
   copySection(draft.sectionBefore, draft.section);
 }
 
-/** A key "text" came: should it be the second in the part, the first counts no more. */
-export function clearPartText(draft: PromptDraft): void {
+function clearPartText(draft: PromptDraft): void {
   if (!draft.partHasText) return;
   draft.partHasText = false;
   copySection(draft.section, draft.sectionBefore);

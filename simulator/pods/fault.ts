@@ -24,7 +24,11 @@ export function parseFault(text: string): Fault | null {
   for (const key of ["hang", "reset", "stall", "metricsHang"] as const) {
     if (given[key] !== undefined) fault[key] = given[key] === true;
   }
-  const { marker, slowdown } = given;
+  const { marker, slowdown, metricsText } = given;
+  if (metricsText !== undefined) {
+    if (typeof metricsText !== "string") return null;
+    fault.metricsText = metricsText;
+  }
   if (marker !== undefined) {
     if (typeof marker !== "string" || marker === "") return null;
     fault.marker = marker;

@@ -20,6 +20,8 @@ export interface Fault {
   /** The connection is cut after this many tokens of an answer. */
   resetAfterTokens?: number;
   metricsStatus?: number;
+  /** In the place of the metrics page, which it need not be. */
+  metricsText?: string;
   metricsHang?: boolean;
 }
 

@@ -143,7 +143,7 @@ class PodServer {
     } else if (path === "/metrics" && isRead) {
       if (fault.metricsHang) return;
       const status = fault.metricsStatus ?? 200;
-      const page = this.stillPage ?? this.metrics.render(clock.unixSeconds());
+      const page = fault.metricsText ?? this.stillPage ?? this.metrics.render(clock.unixSeconds());
       const text = status === 200 ? page : "";
       sendText(response, status, "text/plain; version=0.0.4; charset=utf-8", text);
     } else if (path === "/v1/models" && isRead) {

@@ -272,6 +272,9 @@ test("a fault is taken on and off: status, reset, hang, metrics", () =>
     assert.equal((await ask(CHAT, WHOLE)).status, 503);
     assert.equal((await ask("/metrics", undefined)).status, 500);
     assert.equal((await ask("/_fault", { status: "x" })).status, 400);
+    await ask("/_fault", { metricsText: "nonsense {" });
+    assert.equal((await ask("/metrics", undefined)).body.toString(), "nonsense {");
+    assert.equal((await ask("/_fault", { metricsText: 1 })).status, 400);
     await ask("/_fault", { resetAfterTokens: 2 });
     await assert.rejects(
       ask(CHAT, { ...WHOLE, max_tokens: 9, stream: true }),

@@ -41,7 +41,9 @@ export class NameSet {
 }
 
 export class ExpositionParser {
-  private partial: Buffer | null = null;
+  /** The start of a line whose end has not come; grows by doubling, as a page may drip. */
+  private partial: Buffer = Buffer.alloc(0);
+  private partialBytes = 0;
   private isSkippingLine = false;
 
   constructor(
@@ -66,22 +68,29 @@ export class ExpositionParser {
     this.endLine(Buffer.alloc(0), 0, 0);
   }
 
+  /** Copies, because the chunk's memory belongs to the socket. */
   private keep(rest: Buffer): void {
     if (this.isSkippingLine) return;
-    // A copy: the chunk's memory belongs to the socket.
-    const partial = Buffer.concat(this.partial === null ? [rest] : [this.partial, rest]);
-    this.isSkippingLine = partial.length > LINE_BYTES_MAX;
-    this.partial = this.isSkippingLine ? null : partial;
+    const bytes = this.partialBytes + rest.length;
+    this.isSkippingLine = bytes > LINE_BYTES_MAX;
+    if (this.isSkippingLine) return;
+    if (bytes > this.partial.length) {
+      const larger = Buffer.alloc(Math.min(2 * bytes, LINE_BYTES_MAX));
+      this.partial.copy(larger, 0, 0, this.partialBytes);
+      this.partial = larger;
+    }
+    rest.copy(this.partial, this.partialBytes);
+    this.partialBytes = bytes;
   }
 
   private endLine(chunk: Buffer, start: number, end: number): void {
-    if (this.partial !== null) {
-      const line = Buffer.concat([this.partial, chunk.subarray(start, end)]);
-      this.partial = null;
-      if (line.length <= LINE_BYTES_MAX) this.line(line, 0, line.length);
+    if (this.partialBytes > 0) {
+      this.keep(chunk.subarray(start, end));
+      if (!this.isSkippingLine) this.line(this.partial, 0, this.partialBytes);
     } else if (!this.isSkippingLine && end - start <= LINE_BYTES_MAX) {
       this.line(chunk, start, end);
     }
+    this.partialBytes = 0;
     this.isSkippingLine = false;
   }
 

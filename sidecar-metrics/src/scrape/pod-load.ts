@@ -101,7 +101,7 @@ export class LoadCollector implements ExpositionHandler {
 
   finish(): LoadReading {
     const oddNames: string[] = [];
-    const blockTokens = Math.max(0, ...[...this.infos.values()].map((info) => info.blockTokens));
+    const { blockTokens } = this;
     const read = (figure: Figure, valueMax: number): number | null => {
       const name = this.mapping.names[figure].find((candidate) => this.sums.has(candidate));
       const sum = name === undefined ? undefined : this.sums.get(name);
@@ -166,6 +166,13 @@ export class LoadCollector implements ExpositionHandler {
     // V0 shows the series with a limit of 0 where LoRA is off.
     const isOff = limit === 0 && running.length === 0 && waiting.length === 0;
     this.lora = isOff ? null : { running, waiting, limit };
+  }
+
+  /** The largest of all engines'; a hostile page may have more than a call has arguments. */
+  private get blockTokens(): number {
+    let tokens = 0;
+    for (const info of this.infos.values()) tokens = Math.max(tokens, info.blockTokens);
+    return tokens;
   }
 
   private capacityTokens(): number {

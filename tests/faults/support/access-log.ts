@@ -46,7 +46,7 @@ export async function readAccessLog(
   await until(
     `Envoy logged ${sent} requests`,
     () => {
-      log = parse(readFileSync(path, "utf8"));
+      log = parseAccessLog(readFileSync(path, "utf8"));
       return log.size >= sent;
     },
     TIMEOUT_MS,
@@ -89,7 +89,8 @@ export function firstShare(
   return firstChoices(log, pod, fromMs, toMs).length / Math.max(1, all.length);
 }
 
-function parse(text: string): Map<number, LoggedRequest> {
+/** What Envoy has written so far, by the number of the request. */
+export function parseAccessLog(text: string): Map<number, LoggedRequest> {
   const log = new Map<number, LoggedRequest>();
   // What follows the last end of a line is not written whole yet.
   for (const line of text.split("\n").slice(0, -1)) {

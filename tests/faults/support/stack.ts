@@ -14,10 +14,10 @@ import {
   type ListenerOptions,
 } from "../../../lab/envoy-config.js";
 import { freePorts, LOOPBACK } from "../../../lab/ports.js";
-import { until } from "../../../lab/processes.js";
 import { startSidecar, type Sidecar } from "../../../lab/sidecar.js";
 import { accessLogTo, readAccessLog, type LoggedRequest } from "./access-log.js";
 import { PodProcess } from "./pod-process.js";
+import { untilRouted } from "./until-routed.js";
 
 /** The repository's root, two folders above the compiled tests. */
 const ROOT = fileURLToPath(new URL("../../../../../", import.meta.url));
@@ -28,14 +28,13 @@ export const WORKERS = 2;
 export const RETRIES = 2;
 export const RETRY_STATUSES = [502, 503];
 const PODS = 4;
-/** Answers in a row of both workers that show that the table is in force. */
-const ROUTED_IN_A_ROW = 8;
-const READY_TIMEOUT_MS = 15_000;
 
 export interface StackOptions {
   pods?: number;
   /** All are listed as leaving, so that none may be picked. */
   isDraining?: boolean;
+  /** The sidecar watches `Stack.podsFile`, which the test may replace; else the list is fixed. */
+  isListWatched?: boolean;
   /** Further arguments of each pod's command line. */
   podArgs?: string[];
   /** Keys of the filter's configuration besides `pool`. */
@@ -65,6 +64,8 @@ export interface Stack {
   /** `http://ip:port` of the listener. */
   url: string;
   folder: string;
+  /** The list of pods, `[ip:port]`, where it is watched. */
+  podsFile: string;
   /** The listener with other keys of the filter's configuration, or another module. */
   listener(filter?: Record<string, unknown>, wasm?: StackOptions["wasm"]): Listener;
   pod(name: string): PodProcess;
@@ -110,10 +111,13 @@ async function startParts(
   const listed = addresses.map((address) => {
     return options.isDraining === true ? { address, draining: true } : address;
   });
+  const podsFile = join(folder, "pods.json");
+  writeFileSync(podsFile, JSON.stringify(listed));
+  const watchedOrFixed = options.isListWatched === true ? podsFile : listed;
   const runSidecar = (): Promise<Sidecar> =>
     startSidecar({
       port: sidecarPort,
-      pools: [{ name: POOL, pods: listed, ...options.sidecarPool }],
+      pools: [{ name: POOL, pods: watchedOrFixed, ...options.sidecarPool }],
       ...(options.sidecar === undefined ? {} : { config: options.sidecar }),
       folder: join(folder, "sidecar"),
     });
@@ -126,6 +130,7 @@ async function startParts(
     sidecar,
     sidecarPort,
     folder,
+    podsFile,
     url: `http://${LOOPBACK}:${port}`,
     listener,
     pod: (name: string) => pods.find((one) => one.name === name) as PodProcess,
@@ -181,20 +186,4 @@ async function killSidecar(sidecar: Sidecar): Promise<void> {
 async function stopAll(stops: (() => Promise<void>)[], folder: string): Promise<void> {
   for (const stop of stops.reverse()) await stop();
   rmSync(folder, { recursive: true, force: true });
-}
-
-async function untilRouted(url: string, reason: string): Promise<void> {
-  let inARow = 0;
-  await until(
-    `the table is in force at ${url}`,
-    async () => {
-      // Each on a connection of its own, so that both workers are asked.
-      const response = await fetch(`${url}/health`, { headers: { connection: "close" } });
-      await response.arrayBuffer();
-      const decision = response.headers.get("x-warmroute-decision") ?? "";
-      inARow = decision.includes(`reason=${reason};`) ? inARow + 1 : 0;
-      return inARow >= ROUTED_IN_A_ROW;
-    },
-    READY_TIMEOUT_MS,
-  );
 }

@@ -256,6 +256,20 @@ describe("later versions", () => {
 });
 
 describe("rows", () => {
+  test("with an address that no header can hold are passed over, the others count", () => {
+    const reader = new Reader();
+    reader.read([
+      new Row(1, "10.0.0.1:80\n"),
+      new Row(2, "10.0.0.2:80,6.6.6.6:6"),
+      new Row(3, "10.0.0.3: 80"),
+      new Row(4, "10.0.0.4:80"),
+    ]);
+    expect(reader.endpoints.at(1).isListed).toBe(false);
+    expect(reader.endpoints.at(2).isListed).toBe(false);
+    expect(reader.endpoints.at(3).isListed).toBe(false);
+    expect(reader.endpoints.at(4).isListed).toBe(true);
+  });
+
   test("with a number or an address out of range are passed over, the others count", () => {
     const high = new Row(1024, "a:1");
     const higher = new Row(65535, "a:1");

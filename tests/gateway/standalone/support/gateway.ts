@@ -15,15 +15,18 @@ const READY_URL = "http://127.0.0.1:8081/readyz";
 const READY_TIMEOUT_MS = 60_000;
 
 export interface Gateway {
+  /** The running one. */
   child: Child;
   /** Where `certgen --local` left the certificates. */
   configHome: string;
-  /** Everything that the gateway and its Envoy logged. */
+  /** Everything that the gateway and its Envoy logged since the last start. */
   log(): string;
   /** Puts a file into the watched folder in one step. */
   apply(name: string, text: string): void;
   /** Asks Envoy's admin interface; throws while there is no Envoy. */
   admin(path: string): Promise<string>;
+  /** Ends it, and its Envoy with it, and starts it anew with the same folders. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -44,18 +47,19 @@ export async function startGateway(folder: string): Promise<Gateway> {
   symlinkSync(findEnvoy(), join(bin, "envoy"));
   const configPath = join(folder, "envoy-gateway.json");
   writeFileSync(configPath, JSON.stringify(configuration(paths)));
-  const child = await start({
-    name: "envoy-gateway",
-    command: program,
-    args: ["server", "--config-path", configPath],
-    // It keeps modules in $HOME/.eg/wasm, for which there is no setting.
-    env: { HOME: paths.home },
-    logPath: join(folder, "envoy-gateway.log"),
-    readyUrl: READY_URL,
-    readyTimeoutMs: READY_TIMEOUT_MS,
-  });
-  return {
-    child,
+  const run = (): Promise<Child> =>
+    start({
+      name: "envoy-gateway",
+      command: program,
+      args: ["server", "--config-path", configPath],
+      // It keeps modules in $HOME/.eg/wasm, for which there is no setting.
+      env: { HOME: paths.home },
+      logPath: join(folder, "envoy-gateway.log"),
+      readyUrl: READY_URL,
+      readyTimeoutMs: READY_TIMEOUT_MS,
+    });
+  const gateway: Gateway = {
+    child: await run(),
     configHome: paths.config,
     log: () => readFileSync(join(folder, "envoy-gateway.log"), "utf8"),
     apply: (name, text) => {
@@ -65,8 +69,13 @@ export async function startGateway(folder: string): Promise<Gateway> {
       renameSync(next, join(paths.manifests, name));
     },
     admin: (path) => askAdmin(paths.runtime, path),
-    stop: () => child.stop(),
+    restart: async () => {
+      await gateway.child.stop();
+      gateway.child = await run();
+    },
+    stop: () => gateway.child.stop(),
   };
+  return gateway;
 }
 
 /** The shipped configuration with folders of this run. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeImage } from "../../../../scripts/image/layout.js";
+import type { Login } from "../../../../scripts/registry/credentials.js";
 import { RegistryClient } from "../../../../scripts/registry/client.js";
 import { pushImage } from "../../../../scripts/registry/push.js";
 import { apiOrigin, parseReference } from "../../../../scripts/registry/reference.js";
@@ -19,12 +20,13 @@ export async function pushModule(
   wasm: Uint8Array,
   reference: string,
   folder: string,
+  login: Login | null = null,
 ): Promise<string> {
   const layout = join(folder, "image");
   writeImage(wasm, layout);
   const target = parseReference(reference);
-  const login = { login: null, source: "the test" };
-  const client = new RegistryClient(apiOrigin(target.registry, false), login, "");
+  const found = { login, source: "the test" };
+  const client = new RegistryClient(apiOrigin(target.registry, false), found, "");
   try {
     return (await pushImage(layout, target, client)).digest;
   } finally {

@@ -12,8 +12,16 @@ export interface Settings extends FilterImage {
   pods: string[];
   /** The component canary: a second listener with this image. */
   next?: FilterImage;
-  /** Login for the registry: `host`, name and password. */
-  pull?: { host: string; username: string; password: string };
+  /** Login for the registry, in a Secret; "absent" names a Secret that is not there. */
+  pull?: PullLogin | "absent";
+  /** Instead of what the filter's policy is shipped with. */
+  failOpen?: boolean;
+}
+
+interface PullLogin {
+  host: string;
+  username: string;
+  password: string;
 }
 
 interface Manifest {
@@ -83,6 +91,7 @@ export function fillIn(shipped: Manifest[], settings: Settings, configHome: stri
   };
   const wasm = wasmOf("warmroute");
   configure(wasm, settings.config);
+  if (settings.failOpen !== undefined) wasm["failOpen"] = settings.failOpen;
   if (settings.next !== undefined) configure(wasmOf("warmroute-next"), settings.next.config);
   const image = (wasm["code"] as { image: Json }).image;
   image["url"] = settings.image;
@@ -100,7 +109,7 @@ export function fillIn(shipped: Manifest[], settings: Settings, configHome: stri
   if (settings.pull !== undefined) {
     // As components/pull-secret sets it.
     image["pullSecretRef"] = { group: "", kind: "Secret", name: PULL_SECRET };
-    manifests.push(pullSecret(settings.pull));
+    if (settings.pull !== "absent") manifests.push(pullSecret(settings.pull));
   }
   return manifests.map((manifest) => stringify(manifest)).join("---\n");
 }
@@ -119,7 +128,7 @@ function certificateSecret(folder: string): Manifest {
 }
 
 /** As `kubectl create secret docker-registry` makes it. */
-function pullSecret({ host, username, password }: NonNullable<Settings["pull"]>): Manifest {
+function pullSecret({ host, username, password }: PullLogin): Manifest {
   const auth = Buffer.from(`${username}:${password}`).toString("base64");
   const auths = { [host]: { username, password, auth } };
   return {

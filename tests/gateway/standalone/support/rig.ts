@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startSidecar, type Sidecar } from "../../../../lab/sidecar.js";
-import { stopAll } from "../../../../lab/processes.js";
+import { stopAll, type Child } from "../../../../lab/processes.js";
 import { startEchoPod, type EchoPod } from "../../../e2e/support/echo-pod.js";
 import { startGateway, type Gateway } from "./gateway.js";
 import { fillIn, shippedManifests, type Settings } from "./manifests.js";
@@ -33,6 +33,8 @@ export interface Rig {
   apply(settings: Applied): Promise<void>;
   /** Replaces the sidecar's list of pods. */
   listPods(pods: string[]): void;
+  /** The open one; after a stop it starts with what was pushed. */
+  registry: { start(): Promise<void>; stop(): Promise<void> };
   stop(): Promise<void>;
 }
 
@@ -41,7 +43,9 @@ export async function startRig(): Promise<Rig> {
   const pods: EchoPod[] = [];
   for (let index = 0; index < PODS; index++) pods.push(await startEchoPod(`pod-${index}`));
   const addresses = pods.map(({ address }) => address);
-  await startRegistry(join(folder, "registry"), REGISTRY, false);
+  const openRegistry = (): Promise<Child> =>
+    startRegistry(join(folder, "registry"), REGISTRY, false);
+  let registry = await openRegistry();
   await startRegistry(join(folder, "login-registry"), LOGIN_REGISTRY, true);
   const listPath = join(folder, "pods.yaml");
   const listPods = (list: string[]): void => {
@@ -69,6 +73,12 @@ export async function startRig(): Promise<Rig> {
       gateway.apply("warmroute.yaml", filled);
     },
     listPods,
+    registry: {
+      start: async () => {
+        registry = await openRegistry();
+      },
+      stop: () => registry.stop(),
+    },
     stop: async () => {
       await gateway.stop();
       await sidecar.stop();

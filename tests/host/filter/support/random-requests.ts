@@ -4,7 +4,7 @@ import { Gateway, POOL } from "./gateway.js";
 import type { ModelsSpec } from "./models-section.js";
 import { randomFrom } from "./random.js";
 import { makePods } from "./sidecar.js";
-import { liveStream } from "./soak-streams.js";
+import { liveStream } from "./random-streams.js";
 
 /** Streams open at once, over both VMs. */
 const OPEN_MAX = 100;
@@ -12,14 +12,14 @@ const OPEN_MAX = 100;
 const STEPS_PER_TICK = 16;
 const TICKS_PER_EVENT = 50;
 
-export interface SoakOptions {
+export interface RandomOptions {
   requests: number;
   seed: number;
   /** Called after so many requests each. */
   every?: { requests: number; call: (done: number) => void };
 }
 
-export interface SoakResult {
+export interface RandomResult {
   gateway: GatewayType;
   requests: number;
   /** Linear memory of each VM after a tenth of the requests, and at the end. */
@@ -29,7 +29,7 @@ export interface SoakResult {
 }
 
 /** Runs it to the end of every stream. Throws what a VM trapped with. */
-export function soak({ requests, seed, every }: SoakOptions): SoakResult {
+export function sendRandomRequests({ requests, seed, every }: RandomOptions): RandomResult {
   const random = randomFrom(seed);
   const pods = makePods(6).map((pod) => ({ ...pod, capacityTokens: 200_000 }));
   const gateway = new Gateway({ vms: 2, pods, config: { indexMiB: 4, modelHeader: "x-model" } });

@@ -1,14 +1,14 @@
 // 20,000 random requests: nothing traps, leaks or stays behind.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { soak } from "./support/soak.js";
+import { sendRandomRequests } from "./support/random-requests.js";
 
 const REQUESTS = 20_000;
 /** What one VM follows at a time. */
 const STREAMS_MAX = 8192;
 
 test(`${REQUESTS} random requests over two VMs leave nothing behind`, () => {
-  const { gateway, memoryBytesWarm, memoryBytesEnd, inFlight } = soak({
+  const { gateway, memoryBytesWarm, memoryBytesEnd, inFlight } = sendRandomRequests({
     requests: REQUESTS,
     seed: 7,
   });

@@ -1,8 +1,8 @@
 // Sends random requests through two VMs of the built filter for as long as asked: what they cost,
-// and that nothing stays behind. `./build.sh bench soak --requests 1000000`.
+// and that nothing stays behind. `./build.sh bench random-requests --requests 1000000`.
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { soak } from "../../tests/host/filter/support/soak.js";
+import { sendRandomRequests } from "../../tests/host/filter/support/random-requests.js";
 
 const REQUESTS = 100_000;
 const LINES = 10;
@@ -16,14 +16,18 @@ export function main(args: string[]): number {
   const requests = Number(values.requests ?? REQUESTS);
   const seed = Number(values.seed ?? 7);
   if (!(requests >= 1) || !Number.isInteger(seed)) {
-    console.error("usage: soak [--requests COUNT] [--seed NUMBER]");
+    console.error("usage: random-requests [--requests COUNT] [--seed NUMBER]");
     return 1;
   }
   const startMs = performance.now();
   const rate = (done: number): string => ((done / (performance.now() - startMs)) * 1000).toFixed(0);
   const call = (done: number): void => console.log(`${done} requests, ${rate(done)} a second`);
   const every = { requests: Math.ceil(requests / LINES), call };
-  const { memoryBytesWarm, memoryBytesEnd, inFlight } = soak({ requests, seed, every });
+  const { memoryBytesWarm, memoryBytesEnd, inFlight } = sendRandomRequests({
+    requests,
+    seed,
+    every,
+  });
   const kib = (sizes: number[]): string => sizes.map((bytes) => `${bytes / 1024} KiB`).join(", ");
   console.log(`requests/s: ${rate(requests)} (the host in Node included)`);
   console.log(`memory of the VMs after a tenth: ${kib(memoryBytesWarm)}`);
