@@ -15,7 +15,6 @@ usage: ./build.sh VERB [ARGS...]
                    registry tells advisories); with --write it formats
   test [SUITE...]  unit, tidy, host, sidecar, migrate, simulator, fuzz, e2e, faults, soak,
                    sharing, monitoring, gateway (default: all of them)
-                   sharing, monitoring, gateway (default: all of them)
   test soak [--minutes N] [--seed S]
                    mixed traffic and random faults on Envoy, sidecar and pods; 10 minutes by a seed
                    that is drawn and printed (among all suites: half a minute, always the same)

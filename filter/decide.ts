@@ -98,7 +98,8 @@ export function endHere(stream: Stream, reason: Reason): void {
 /** False: the pods are too busy for such a request, and it was answered. */
 function isAdmitted(stream: Stream, config: Config): bool {
   const targetMs = stream.targetMs;
-  const reason = admit(stream.criticality, answer, targetMs, config);
+  const isGraded = changetype<Pool>(stream.pool).models.isGraded;
+  const reason = admit(stream.criticality, isGraded, answer, targetMs, config);
   if (reason == ADMITTED) {
     if (isTooLate(answer, targetMs)) count(Counter.TargetsMissed, 1);
     return true;

@@ -119,7 +119,7 @@ describe("the filter and its patch", () => {
       }));
     });
     assert.deepEqual(settings[1], settings[0]);
-    assert.equal(settings[0]?.length, 3);
+    assert.equal(settings[0]?.length, 4);
   });
 });
 

@@ -30,7 +30,9 @@ export function main(args: string[]): number {
       bodies: Math.ceil(bodies / LINES),
       call: ({ bodies: done, disagreementCount }) => {
         const rate = ((done / passedMs()) * 1e3).toFixed(0);
-        console.log(`${done} bodies, ${rate} a second, ${disagreementCount} disagreements`);
+        const mib = (process.memoryUsage().rss / 2 ** 20).toFixed(0);
+        const counts = `${done} bodies, ${rate} a second, ${disagreementCount} disagreements`;
+        console.log(`${counts}, ${mib} MiB in this process`);
       },
     },
     isOver: () => passedMs() > minutes * 60_000,

@@ -99,9 +99,10 @@ export class Config {
    */
   saturationMs: f64 = 500;
   /**
-   * The same wait for standard requests: beyond it on every pod they are answered 429, too;
-   * critical ones never are. Never below `saturationMs`: the larger of both counts. 0: standard
-   * requests wait without bound. Unit: ms.
+   * The same wait for standard requests: beyond it on every pod they are answered 429, too, in
+   * a pool some model or objective of which is critical or sheddable. Never below
+   * `saturationMs`: the larger of both counts. 0: standard requests wait without bound. Unit:
+   * ms.
    */
   standardSaturationMs: f64 = 1000;
   /**

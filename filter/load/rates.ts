@@ -19,7 +19,7 @@ const PREFILL_TOKENS_MIN: f64 = 512;
 const RANGE: f64 = 50;
 /** What sums of delays keep with each first token: half after 23, as a queue changes in seconds. */
 const DELAY_FADE: f64 = 0.97;
-/** Seconds of evidence on both sides that say the predictions are right: a few short waits do not. */
+/** Seconds on both sides that say the predictions are right: short waits say little against it. */
 const DELAY_PRIOR_SECONDS: f64 = 5;
 const DELAY_FACTOR_MAX: f64 = 8;
 /** Beyond the factor a first token counts as late by no more than this. */

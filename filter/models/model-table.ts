@@ -8,6 +8,8 @@ import {
   adapterCountOf,
   adapterNameOf,
   adapterNameSizeOf,
+  Criticality,
+  criticalityOf,
   entryBytes,
   firstEntry,
   isClosedIn,
@@ -34,6 +36,8 @@ export class ModelTable {
   isClosed: bool = false;
   /** Some rule sends a name to another one: bodies must be read. */
   hasAliases: bool = false;
+  /** Some model or objective is Critical or Sheddable: somebody has said what matters. */
+  isGraded: bool = false;
   /** The entry of the rule for every name without one; 0: there is none. */
   catchAll: usize = 0;
   readonly adapters: Adapters = new Adapters();
@@ -91,6 +95,7 @@ export class ModelTable {
     this.isThere = false;
     this.isClosed = false;
     this.hasAliases = false;
+    this.isGraded = false;
     this.catchAll = 0;
     this.list = 0;
     this.listBytes = 0;
@@ -114,6 +119,7 @@ export class ModelTable {
     for (let i: u32 = 0; i < objectiveCountOf(section); i++, at += entryBytes(at)) {
       const cell = this.objectives.add(objectiveNameOf(at), objectiveNameSizeOf(at));
       if (cell.entry == 0) cell.entry = at;
+      if (criticalityOf(at) != <u8>Criticality.Standard) this.isGraded = true;
     }
     this.list = at;
     this.listBytes = listBytesOf(section);
@@ -125,6 +131,7 @@ export class ModelTable {
     for (let i: u32 = 0; i < count; i++, at += entryBytes(at)) {
       const nameSize = modelNameSizeOf(at);
       if (rewrites(at)) this.hasAliases = true;
+      if (criticalityOf(at) != <u8>Criticality.Standard) this.isGraded = true;
       if (nameSize == 0) {
         if (this.catchAll == 0) this.catchAll = at;
       } else {

@@ -13,18 +13,25 @@ const TARGET_DIGITS_MAX: u32 = 7;
 export const TARGET_MS_MAX: u32 = 3600000;
 
 /**
- * The reason to refuse a request, or ADMITTED. Critical requests are never refused. What counts is
- * the shortest wait there is before its own prefill: a long prompt on idle pods is no overload.
+ * The reason to refuse a request, or ADMITTED. Critical requests are never refused, nor are Standard
+ * ones where nobody has said that others matter more or less (`isGraded`). What counts is the
+ * shortest wait there is before its own prefill: a long prompt on idle pods is no overload.
  * `targetMs` is when its first token is wanted, 0: whenever it comes.
  */
-export function admit(criticality: u8, answer: PickAnswer, targetMs: u32, config: Config): i32 {
+export function admit(
+  criticality: u8,
+  isGraded: bool,
+  answer: PickAnswer,
+  targetMs: u32,
+  config: Config,
+): i32 {
   if (criticality == <u8>Criticality.Critical) return ADMITTED;
   const waitMs = answer.leastWait * 1e3;
   if (criticality == <u8>Criticality.Sheddable) {
     if (waitMs > config.saturationMs) return Reason.Shed;
     return isTooLate(answer, targetMs) ? Reason.TargetMissed : ADMITTED;
   }
-  const boundMs = standardBoundMs(config);
+  const boundMs = isGraded ? standardBoundMs(config) : 0;
   return boundMs > 0 && waitMs > boundMs ? Reason.Overloaded : ADMITTED;
 }
 

@@ -35,7 +35,7 @@ export interface EngineOptions {
    * first chunk.
    */
   admitWholePrompt: boolean;
-  /** vLLM's `--scheduling-policy priority`: by the requests' priority, not first come first served. */
+  /** vLLM's `--scheduling-policy priority`: by priority, then first come first served. */
   priorityScheduling: boolean;
   /** vLLM's `max_loras`: adapters that fit at once; 0: any number, and none is loaded. */
   maxAdapters: number;

@@ -43,6 +43,11 @@ describe("faults", () => {
     const answer = await send(url, body);
     assert.equal(answer.decision.pod, pods.find((pod) => pod.name === answer.pod)?.address);
     pods[pods.indexOf(gone)] = await startEchoPod(name, port);
+    let prompts = 0;
+    await until("the pod that is there again has answered its probe", async () => {
+      const { pod, decision } = await send(url, chat(prose(`cold ${prompts++}`, 3000)));
+      return pod === name && decision.reason !== "probe";
+    });
   });
 
   test("without the sidecar routing goes on from the index, and it recovers with it", async () => {

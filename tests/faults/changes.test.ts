@@ -17,11 +17,13 @@ import { assertSteady, assertUnharmed } from "./support/unharmed.js";
 
 const WARM_MS = 1_500;
 /** Long enough for every client to be told, with an answer, that its connection closes. */
-const DRAIN_SECONDS = 2;
-const PARENT_SHUTDOWN_SECONDS = 4;
+const DRAIN_SECONDS = 4;
+const PARENT_SHUTDOWN_SECONDS = 5;
 /** The old listener, and the old process, is gone by then. */
-const PUSHED_MS = 3_000;
-const RESTARTED_MS = 4_500;
+const PUSHED_MS = 5_000;
+const RESTARTED_MS = 6_000;
+/** Nothing drains where nothing is changed. */
+const REFUSED_MS = 1_000;
 const IDLE_MS_MAX = 4_000;
 /** Connections that are opened while a listening socket closes: a few. */
 const RESET_MAX = 20;
@@ -52,7 +54,10 @@ describe("under load", () => {
     // The last report goes up within a poll, or two.
     await sleep(TOLD_MS);
     const before = await decisionsTold(stack.sidecar.url);
-    load = startSteadyLoad({ urls: [stack.url], body: shortChats({ prefixes: PREFIXES }) });
+    load = startSteadyLoad({
+      urls: [stack.url],
+      body: shortChats({ prefixes: PREFIXES, coldEvery: 0 }),
+    });
     await sleep(WARM_MS);
     await make();
     const reasons = await reasonsDuring(stack.envoy, () => sleep(1_000));
@@ -92,7 +97,7 @@ describe("under load", () => {
   });
 
   test("a configuration that is refused: the one in force goes on", async () => {
-    const changed = await change(() => push(stack.listener({ alhpa: 0.2 }), "refused"), PUSHED_MS);
+    const changed = await change(() => push(stack.listener({ alhpa: 0.2 }), "refused"), REFUSED_MS);
     show("filter's configuration refused", "the one in force goes on", changed);
     assertWhole(changed);
     assert.equal(changed.decided, changed.tally.sent);

@@ -160,7 +160,8 @@ test(`${TEXTS} reports of gateways`, (context) => {
     taken++;
     const { report } = decoded;
     assert.ok(report.pods.length <= 1024 && report.decisions.length <= 32);
-    for (const { number, ...load } of report.pods) {
+    for (const { number, ejected, ...load } of report.pods) {
+      assert.ok(ejected === null || ["failing", "hung"].includes(ejected), text.toString());
       for (const value of [number, ...Object.values(load)]) {
         assert.ok(
           value === null || typeof value === "string" || (value >= 0 && Number.isFinite(value)),

@@ -1,4 +1,4 @@
-// Pods whose streams last as long as the client asks: `--ports A,B,... --interval-ms N`.
+// Pods that hold the streams of clients that ask for it, until so many are there at a time.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -6,12 +6,23 @@ import { LOOPBACK } from "../../../lab/ports.js";
 
 /** Bounds of what a client may ask for. */
 const EVENTS_MAX = 1_000;
+/** All of the streams go on for so long together. */
+const TOGETHER_MS = 5_000;
 const BODY_BYTES_MAX = 1 << 20;
 
 const { values } = parseArgs({
-  options: { ports: { type: "string" }, "interval-ms": { type: "string" } },
+  options: {
+    /** One pod listens on each. */
+    ports: { type: "string" },
+    "interval-ms": { type: "string" },
+    /** So many streams, on all pods, wait for one another. */
+    together: { type: "string" },
+  },
 });
 const intervalMs = Number(values["interval-ms"] ?? 0);
+const together = Number(values.together ?? 0);
+let held = 0;
+let endMs = Infinity;
 
 for (const [index, port] of (values.ports ?? "").split(",").entries())
   startPod(index, Number(port));
@@ -31,7 +42,7 @@ function startPod(index: number, port: number): void {
   server.listen({ port, host: LOOPBACK, backlog: 4_096 });
 }
 
-/** `max_tokens` events, one at once and the others `intervalMs` apart if the client says so. */
+/** `max_tokens` events at once; one every `intervalMs`, and at the end how many, with `x-slow`. */
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await bodyOf(request);
   const isSlow = request.headers["x-slow"] !== undefined;
@@ -43,11 +54,16 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     return;
   }
   response.writeHead(200, { "content-type": "text/event-stream" });
-  for (let i = 0; i < events && !response.destroyed; i++) {
-    if (i > 0 && isSlow) await sleep(intervalMs);
-    const choices = [{ index: 0, delta: { content: `word${i} ` } }];
+  if (isSlow && ++held === together) endMs = performance.now() + TOGETHER_MS;
+  let sent = 0;
+  const hasMore = (): boolean => (isSlow ? performance.now() < endMs : sent < events);
+  while (sent < EVENTS_MAX && !response.destroyed && hasMore()) {
+    const choices = [{ index: 0, delta: { content: `word${sent} ` } }];
     response.write(`data: ${JSON.stringify({ choices })}\n\n`);
+    sent++;
+    if (isSlow) await sleep(intervalMs);
   }
+  if (isSlow) response.write(`data: ${JSON.stringify({ sent })}\n\n`);
   response.end("data: [DONE]\n\n");
 }
 

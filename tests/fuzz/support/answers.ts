@@ -50,6 +50,7 @@ class AnswerMaker {
       ["id", '"c-1"'],
       ["choices", this.spell.list([choice])],
       ["nested", this.spell.list([DECOY])],
+      ["extra", DECOY],
     ];
     if (said !== null) {
       const usage = api === "responses" || api === "messages" ? this.anthropic() : this.openai();

@@ -28,6 +28,9 @@ const MODELS: ModelsSpec = { models: [{ name: ALIAS, targets: [TARGET] }] };
 const PODS: readonly PodRow[] = [
   { number: 0, address: "10.0.0.1:8000", capacityTokens: 1_000_000 },
 ];
+const ANSWER_BYTES = encodeAnswer(
+  encodeTable({ rows: PODS, hashKey: HASH_KEY, models: encodeModels(MODELS) }),
+);
 const SEGMENT_KEY = /\/s[0-9a-f]{4}$/;
 const SEGMENT_HEADER_BYTES = 16;
 const RECORD_HEADER_BYTES = 12;
@@ -74,9 +77,7 @@ class TappedData extends SharedData {
 
 export interface MachineOptions {
   config?: Record<string, unknown>;
-  pods?: readonly PodRow[];
-  models?: ModelsSpec;
-  /** Plays the sidecar; absent: the first poll gets a table, later ones no answer ever. */
+  /** Plays the sidecar; absent: each poll gets the same table. */
   onHttpCall?: (call: HttpCall) => void;
 }
 
@@ -88,7 +89,6 @@ export class Machine {
   private readonly data = new TappedData();
   private readonly steps: { value: number };
   private nowNs = 1_767_225_600_000_000_000n;
-  private hasTable = false;
 
   constructor(private readonly options: MachineOptions = {}) {
     this.host = new WasmHost({
@@ -138,13 +138,11 @@ export class Machine {
     return this.data.records.splice(0);
   }
 
+  /** A poll that got no answer would be kept, with its report, as long as the host. */
   private handle(call: HttpCall): void {
-    const { onHttpCall, pods = PODS, models = MODELS } = this.options;
+    const { onHttpCall } = this.options;
     if (onHttpCall !== undefined) return onHttpCall(call);
-    if (this.hasTable) return;
-    this.hasTable = true;
-    const table = encodeTable({ rows: pods, hashKey: HASH_KEY, models: encodeModels(models) });
-    call.respond(200, [["content-type", "application/octet-stream"]], encodeAnswer(table));
+    call.respond(200, [["content-type", "application/octet-stream"]], ANSWER_BYTES);
   }
 }
 

@@ -9,6 +9,7 @@ import "./models.js";
 import "./two-pools.js";
 import "./versions.js";
 import "./canary.js";
+import "./image-faults.js";
 import "./sidecar.js";
 import "./rollout.js";
 import "./tls-pods.js";

@@ -92,7 +92,9 @@ describe("the filter's image cannot be had", () => {
 
   test("a digest that is not the tag's", async (t) => {
     const settings = { ...good(), digest: OTHER };
-    await meet(t, { name: "wrong digest", settings, message: /which does not match/ });
+    const hex = digest.replace("sha256:", "");
+    const message = new RegExp(`checksum ${hex}, which does not match: 1{64}`);
+    await meet(t, { name: "wrong digest", settings, message });
   });
 
   test("a pull secret that is wrong, and one that is not there", async (t) => {

@@ -42,14 +42,15 @@ describe("a registry with a login", () => {
     digest = digestOf(output);
   });
 
-  test("a wrong pull secret: 500 on llm-gw alone, and the gateway's log says why", async () => {
+  test("a wrong pull secret: no filter on llm-gw, and the gateway's log says why", async () => {
     const pull = { host: LOGIN_REGISTRY, ...LOGIN, password: "a-wrong-password" };
     await rig.apply({ image: IMAGE, digest, pull });
-    await askUntil(
-      "llm-gw answers 500",
+    const { decision } = await askUntil(
+      "llm-gw answers",
       () => promptOf("x"),
-      ({ status }) => status === 500,
+      ({ status }) => status === 200,
     );
+    assert.equal(decision.pod, "");
     assert.match(rig.gateway.log(), /could not fetch Wasm OCI image: .*UNAUTHORIZED/);
     const plain = (await ask(promptOf("x"), HTTP_URL)) as Answer;
     assert.equal(plain.status, 200);
@@ -58,18 +59,5 @@ describe("a registry with a login", () => {
   test("the right pull secret is taken without a restart", async () => {
     await rig.apply({ image: IMAGE, digest, pull: { host: LOGIN_REGISTRY, ...LOGIN } });
     await untilRouted();
-  });
-
-  test("another digest than the registry's: 500 too, and the log names both", async () => {
-    const wrong = "1".repeat(64);
-    const pull = { host: LOGIN_REGISTRY, ...LOGIN };
-    await rig.apply({ image: IMAGE, digest: `sha256:${wrong}`, pull });
-    await askUntil(
-      "500",
-      () => promptOf("x"),
-      ({ status }) => status === 500,
-    );
-    const hex = digest.replace("sha256:", "");
-    assert.match(rig.gateway.log(), new RegExp(`checksum ${hex}, which does not match: ${wrong}`));
   });
 });

@@ -34,6 +34,8 @@ export class Rig {
   readonly #envoyAddresses = new AddressPool(ENVOY_ADDRESSES);
   readonly #modelAddresses = new AddressPool(MODEL_ADDRESSES);
   readonly #children: Child[] = [];
+  #gateway: Child | undefined;
+  #registry: Child | undefined;
   /** By `namespace/name`; those that ended are kept, for what they received. */
   readonly modelPods = new Map<string, ModelPod>();
   /** By `namespace/name`: ends the wait of a pod that holds its termination. */
@@ -87,6 +89,22 @@ export class Rig {
     this.#holds.get(key)?.();
   }
 
+  /** Ends Envoy Gateway and starts it anew; the Envoy pods run on. */
+  async restartGateway(): Promise<void> {
+    await this.#gateway?.stop();
+    await this.#startGateway();
+  }
+
+  async stopRegistry(): Promise<void> {
+    await this.#registry?.stop();
+  }
+
+  /** With what was pushed before it was stopped. */
+  async startRegistry(): Promise<void> {
+    if (this.#registry?.isRunning === true) return;
+    this.#registry = await startRegistry(join(this.folder, "registry"));
+  }
+
   /** The logs' folder and what the kubelet could not do, for an error text. */
   problems(): string {
     return [`files: ${this.folder}`, ...this.kubelet.errors].join("\n");
@@ -94,7 +112,8 @@ export class Rig {
 
   async stop(): Promise<void> {
     await this.kubelet.stop();
-    await Promise.all(this.#children.map((child) => child.stop()));
+    const children = [...this.#children, this.#gateway, this.#registry];
+    await Promise.all(children.map(async (child) => await child?.stop()));
     await this.api.close();
     await this.server.stop();
     if (process.env["KEEP_FILES"] === undefined) {
@@ -103,22 +122,27 @@ export class Rig {
   }
 
   async #startParts(): Promise<void> {
-    const { folder, server, api } = this;
+    const { folder, server } = this;
     const { kubeconfigPath } = server;
     writeFileSync(join(folder, "hosts"), hostsFile());
     const env = { KUBECONFIG: kubeconfigPath };
     const command = tool("WARMROUTE_CLUSTER_BIN");
     const logPath = join(folder, "controllers.log");
     const controllers = { name: "controllers", command, args: ["controllers"], env, logPath };
-    const [, controllersChild, registry] = await Promise.all([
+    const [, controllersChild] = await Promise.all([
       makeCertificates(kubeconfigPath),
       start(controllers),
-      startRegistry(join(folder, "registry")),
+      this.startRegistry(),
       this.#applyCrds(),
     ]);
-    this.#children.push(controllersChild, registry);
+    this.#children.push(controllersChild);
     mkdirSync(join(folder, "gateway"));
-    this.#children.push(await startEnvoyGateway(join(folder, "gateway"), kubeconfigPath, api));
+    await this.#startGateway();
+  }
+
+  async #startGateway(): Promise<void> {
+    const folder = join(this.folder, "gateway");
+    this.#gateway = await startEnvoyGateway(folder, this.server.kubeconfigPath, this.api);
   }
 
   async #applyCrds(): Promise<void> {

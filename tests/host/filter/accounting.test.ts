@@ -319,7 +319,8 @@ test("a retry keeps on its first choice what that one held before", () => {
 });
 
 test("an overdue first byte adds its age to its pod's wait, until it comes", () => {
-  const gateway = new Gateway({ pods: 2, config: { routingStrategy: "DEFAULT" } });
+  const config = { routingStrategy: "DEFAULT", standardSaturationMs: 0 };
+  const gateway = new Gateway({ pods: 2, config });
   const { stream } = gateway.send(prompt(1), null);
   const late = stream.upstream.headers!.get(DESTINATION_HEADER)!.split(",")[0];
   served(stream);

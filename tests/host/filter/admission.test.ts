@@ -1,7 +1,12 @@
 // Who is refused as the pods fall behind, and what becomes of requests with a first-token target.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Pair, RequestResult, RequestSpec } from "../../../simulator/host/index.js";
+import {
+  DESTINATION_HEADER,
+  type Pair,
+  type RequestResult,
+  type RequestSpec,
+} from "../../../simulator/host/index.js";
 import { decisionOf, firstPod, Gateway, type GatewayOptions } from "./support/gateway.js";
 import { completion } from "./support/messages.js";
 import { textOf } from "./support/random.js";
@@ -75,6 +80,20 @@ test("with standardSaturationMs 0 standard requests wait, and it is never the lo
   assert.deepEqual(statuses(busy(40_000, late)), [429, 429, 200]);
 });
 
+test("where nobody has said what matters, nobody is refused", () => {
+  const all = [[], [{ name: "plain", criticality: "Standard" as const }]].map((models) => {
+    const gateway = busyWith([80_000, 80_000], { models: { models } });
+    return statuses(gateway);
+  });
+  assert.deepEqual(all, [
+    [200, 200, 200],
+    [200, 200, 200],
+  ]);
+  const objectives = [{ name: "batch", criticality: "Sheddable" as const }];
+  const graded = busyWith([80_000, 80_000], { models: { models: [], objectives } });
+  assert.deepEqual(statuses(graded), [429, 429, 429]);
+});
+
 test("a long prompt on idle pods is no overload", () => {
   const gateway = new Gateway({ pods: 2, models: MODELS });
   // 12.4 s of its own prefill.
@@ -90,9 +109,8 @@ test("where first tokens come later than predicted, requests are refused sooner"
   for (let i = 0; i < 60; i++) {
     // Some 0.37 s are predicted, and it takes 1.5 s.
     const { stream } = gateway.send(completion("hi", { model: "vital", stream: true }), null);
-    stream.upstreamAddress = stream.upstream
-      .headers!.get("x-gateway-destination-endpoint")!
-      .split(",")[0]!;
+    const destination = stream.upstream.headers!.get(DESTINATION_HEADER)!;
+    stream.upstreamAddress = destination.split(",")[0]!;
     gateway.wait(1500);
     stream.responseHeaders([[":status", "200"], EVENTS]);
     stream.responseBody('data: {"choices":[]}\n\n', true);
@@ -101,7 +119,7 @@ test("where first tokens come later than predicted, requests are refused sooner"
   assert.deepEqual(statuses(gateway), [429, 429, 200]);
 });
 
-test("a target that no pod meets: sheddable requests are refused, others routed and counted", () => {
+test("a target that no pod meets refuses sheddable requests; others are routed and counted", () => {
   // 0.31 s.
   const gateway = busy(5_000, { ttftTargetHeader: TARGET });
   assert.deepEqual(statuses(gateway, [[TARGET, "200"]]), [429, 200, 200]);
@@ -117,7 +135,8 @@ test("a target that no pod meets: sheddable requests are refused, others routed 
 test("a target that some pod meets leads to such a pod", () => {
   const gateway = busyWith([5_000, 5_000], { config: { ttftTargetHeader: TARGET } });
   const system = textOf(1, 2_000 * BYTES_PER_TOKEN);
-  const holder = firstPod(gateway.send(completion(system, { model: "vital", stream: true }), null));
+  const asked = completion(system, { model: "vital", stream: true });
+  const holder = firstPod(gateway.send(asked, null));
   gateway.pods.push({ number: 2, address: "10.0.0.3:8000" });
   gateway.advance(60);
   // The other pod would have to compute 2,000 tokens, 124 ms: less than what the holder is behind.

@@ -70,7 +70,7 @@ test("the report adds up the load and the counters of all VMs", () => {
 });
 
 test("a dead VM's load is forgotten when its heartbeat has stopped for 3 s", () => {
-  const gateway = new Gateway({ vms: 2, pods: 1 });
+  const gateway = new Gateway({ vms: 2, pods: 1, config: { standardSaturationMs: 0 } });
   warmUp(gateway);
   for (let i = 0; i < 10; i++) gateway.send(prompt(i), null, { vm: 0 });
   gateway.advance(60);

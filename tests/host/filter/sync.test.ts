@@ -143,7 +143,8 @@ test("without the sidecar the index and what is in flight go on deciding", () =>
 });
 
 test("metrics that are older than metricsMaxAgeMs lose their say", () => {
-  const gateway = new Gateway({ pods: 2, config: { routingStrategy: "DEFAULT" } });
+  const config = { routingStrategy: "DEFAULT", standardSaturationMs: 0 };
+  const gateway = new Gateway({ pods: 2, config });
   Object.assign(gateway.pods[0]!, { waiting: 50, running: 50 });
   Object.assign(gateway.pods[1]!, { waiting: 0, running: 0 });
   gateway.advance(100);

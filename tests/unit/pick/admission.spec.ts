@@ -12,12 +12,14 @@ import { PickAnswer } from "../../../filter/pick/pick";
 import { Reason } from "../../../filter/pick/reason";
 
 const answer = new PickAnswer();
+/** Somebody has said what matters. */
+let isGraded = true;
 
 /** What becomes of a request where the pods are `waitMs` behind, and one prefill takes 2 s. */
 function fate(criticality: Criticality, waitMs: f64, targetMs: u32, config: Config): i32 {
   answer.leastWait = waitMs * 1e-3;
   answer.leastDelay = waitMs * 1e-3 + 2;
-  return admit(<u8>criticality, answer, targetMs, config);
+  return admit(<u8>criticality, isGraded, answer, targetMs, config);
 }
 
 /** Bounds of 1 and 3 s. */
@@ -39,6 +41,13 @@ describe("beyond its bound", () => {
     expect(fate(Criticality.Standard, 1001, 0, bounds())).toBe(ADMITTED);
     expect(fate(Criticality.Standard, 3000, 0, bounds())).toBe(ADMITTED);
     expect(fate(Criticality.Standard, 3001, 0, bounds())).toBe(Reason.Overloaded);
+  });
+
+  test("a standard request is not where all requests are equal", () => {
+    isGraded = false;
+    expect(fate(Criticality.Standard, 1e9, 0, bounds())).toBe(ADMITTED);
+    isGraded = true;
+    expect(fate(Criticality.Standard, 1e9, 0, bounds())).toBe(Reason.Overloaded);
   });
 
   test("a critical request never is", () => {

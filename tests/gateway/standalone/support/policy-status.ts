@@ -3,9 +3,12 @@ import { parse } from "yaml";
 import { until } from "../../../../lab/processes.js";
 import type { Gateway } from "./gateway.js";
 
-/** One of `llm-gw`'s policy; its name comes after it. */
-const STATUS =
-  /Got new status for EnvoyExtensionPolicy\n(ancestors:\n(?:[ -].*\n)*)\t.*"key": "default\/warmroute"/g;
+/** A status of `llm-gw`'s policy; its name comes behind it. */
+const STATUS = new RegExp(
+  "Got new status for EnvoyExtensionPolicy\\n(ancestors:\\n(?:[ -].*\\n)*)" +
+    '\\t.*"key": "default/warmroute"',
+  "g",
+);
 /** A gateway on a machine under load reads its folder for seconds. */
 const CHANGE_TIMEOUT_MS = 120_000;
 
