@@ -125,8 +125,9 @@ async function untilHealed(stack: Stack, trouble: Trouble): Promise<void> {
     await until("every pod is back", isHealed, HEAL_TIMEOUT_MS);
   } catch (error) {
     const pods = JSON.stringify(await state.podsOf(stack));
+    const ago = (atMs: number): string => ((unixMs() - atMs) / 1000).toFixed(1);
     const faults = trouble.faults.slice(-FAULTS_SHOWN).map(({ kind, pod, fromMs, toMs }) => {
-      return `${kind.name} (${pod.address}) ${(unixMs() - fromMs) / 1e3} to ${(unixMs() - toMs) / 1e3} s ago`;
+      return `${kind.name} (${pod.address}) ${ago(fromMs)} to ${ago(toMs)} s ago`;
     });
     throw new Error(`${String(error)}: ${pods}; ${faults.join("; ")}`);
   }
