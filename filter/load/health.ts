@@ -166,7 +166,7 @@ export class Health {
   releaseProbe(number: u32, nowMs: f64): void {
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
       this.read();
-      const at = this.find(number);
+      const at = this.findKept(number);
       if (at < 0) return;
       const row = this.at(<u32>at);
       row.probeUntilMs = 0;
@@ -279,6 +279,16 @@ export class Health {
     for (let i: u32 = 0; i < this.rowCount; i++) {
       const row = this.at(i);
       if (<u32>row.number == number && this.endpointOf(row) != null) return <i32>i;
+    }
+    return -1;
+  }
+
+  /** Also the row of one that has left the list: it may be back before the row is dropped. */
+  private findKept(number: u32): i32 {
+    const addressHash = this.endpoints.at(number).addressHash;
+    for (let i: u32 = 0; i < this.rowCount; i++) {
+      const row = this.at(i);
+      if (<u32>row.number == number && row.addressHash == addressHash) return <i32>i;
     }
     return -1;
   }
