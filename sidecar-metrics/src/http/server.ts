@@ -152,12 +152,12 @@ export class HttpServer {
     const path = question < 0 ? target : target.slice(0, question);
     try {
       const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
-      this.send(response, await this.dispatch(request, path, query), request);
+      this.send(request, socket, response, await this.dispatch(request, path, query));
     } catch (error) {
       // A client that went away while it sent is no error of ours.
       if (socket.destroyed) return;
       this.onError(error, path);
-      this.send(response, plain(500, "internal error"), request);
+      this.send(request, socket, response, plain(500, "internal error"));
     }
   }
 
@@ -197,7 +197,13 @@ export class HttpServer {
     }
   }
 
-  private send(response: ServerResponse, answer: Answer, request: IncomingMessage): void {
+  /** `socket` is the request's: a body that is not read to its end takes it from the request. */
+  private send(
+    request: IncomingMessage,
+    socket: Socket,
+    response: ServerResponse,
+    answer: Answer,
+  ): void {
     if (response.destroyed || response.headersSent) return;
     const whole = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
     const isTooMuch =
@@ -210,7 +216,7 @@ export class HttpServer {
     response.setHeader("cache-control", "no-store");
     // The rest of a body that is not wanted would be taken for the next request.
     if (!request.complete) response.setHeader("connection", "close");
-    this.hold(request.socket, response, body.length);
+    this.hold(socket, response, body.length);
     response.end(body);
   }
 

@@ -1,5 +1,5 @@
 // What the gateways of one pool last said of themselves, and their counters added up for good.
-import type { GatewayReport } from "./report.js";
+import type { Ejection, GatewayReport } from "./report.js";
 
 /** Beyond this the one silent for longest is forgotten. */
 export const GATEWAYS_MAX = 64;
@@ -53,10 +53,18 @@ export class Gateways {
     return [...this.known.values()].filter(({ seenAtMs }) => nowMs - seenAtMs <= GONE_AFTER_MS);
   }
 
-  /** Why each of them that has ejected the endpoint with this number has done so. */
-  ejected(number: number, nowMs: number): ("failing" | "hung")[] {
-    const pods = this.live(nowMs).flatMap(({ report }) => report.pods);
-    return pods.flatMap((pod) => (pod.number === number && pod.ejected ? [pod.ejected] : []));
+  /** By the number of each endpoint that some of them have ejected: why each of those did so. */
+  ejections(nowMs: number): Map<number, Ejection[]> {
+    const ejections = new Map<number, Ejection[]>();
+    for (const { report } of this.live(nowMs)) {
+      for (const { number, ejected } of report.pods) {
+        if (ejected === null) continue;
+        const reasons = ejections.get(number);
+        if (reasons === undefined) ejections.set(number, [ejected]);
+        else reasons.push(ejected);
+      }
+    }
+    return ejections;
   }
 
   private addUp(before: GatewayReport | undefined, now: GatewayReport): void {

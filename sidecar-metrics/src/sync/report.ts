@@ -11,8 +11,11 @@ const DECISIONS_MAX = 32;
 const WARNINGS_MAX = 16;
 const REASONS_MAX = 64;
 const TEXT_CHARS_MAX = 64;
-const EJECTED = ["failing", "hung"] as const;
+const EJECTIONS = ["failing", "hung"] as const;
 const REASON = /^[a-z0-9-]{1,32}$/;
+
+/** Why a gateway picks a pod no more: it fails, or is silent. */
+export type Ejection = (typeof EJECTIONS)[number];
 
 export interface PodReport {
   number: number;
@@ -20,8 +23,8 @@ export interface PodReport {
   unprefilled: number | null;
   backlogTokens: number | null;
   kvTokens: number | null;
-  /** Why the gateway picks it no more, where that is so: it fails, or is silent. */
-  ejected: "failing" | "hung" | null;
+  /** Null: the gateway picks it. */
+  ejected: Ejection | null;
 }
 
 export interface Decision {
@@ -130,7 +133,7 @@ function readPod(value: unknown): PodReport | null {
     unprefilled: amount(value["unprefilled"]),
     backlogTokens: amount(value["backlogTokens"]),
     kvTokens: amount(value["kvTokens"]),
-    ejected: EJECTED.find((why) => why === value["ejected"]) ?? null,
+    ejected: EJECTIONS.find((why) => why === value["ejected"]) ?? null,
   };
 }
 

@@ -79,8 +79,9 @@ function addEjected(registry: Registry, { sync, clock }: SidecarState): void {
   const help = "Gateways that do not pick the pod because it fails, or takes requests in silence.";
   gauge(registry, "warmroute_pod_ejected", help, ["pool", "address"], (emit) => {
     for (const { pool, gateways } of sync.pools.values()) {
+      const ejections = gateways.ejections(clock.nowMs());
       for (const { number, pod } of pool.endpoints) {
-        const count = gateways.ejected(number, clock.nowMs()).length;
+        const count = ejections.get(number)?.length ?? 0;
         emit({ pool: pool.name, address: pod.address }, count);
       }
     }

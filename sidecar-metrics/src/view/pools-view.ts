@@ -33,6 +33,7 @@ export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number,
   const addresses = new Map(pool.endpoints.map(({ number, pod }) => [number, pod.address]));
   const live = gateways.live(nowMs);
   const passedOver = pool.findPassedOver();
+  const ejections = gateways.ejections(nowMs);
   return {
     name: pool.name,
     engine: pool.settings.engine,
@@ -41,7 +42,7 @@ export function poolView({ pool, gateways, exchange }: PoolState, nowMs: number,
     models: modelsView(pool, unixMs),
     pods: pool.endpoints.map((one) => ({
       ...podView(one, passedOver.has(one), nowMs),
-      ejected: gateways.ejected(one.number, nowMs)[0] ?? null,
+      ejected: ejections.get(one.number)?.[0] ?? null,
     })),
     gateways: live.map((gateway) => gatewayView(gateway, exchange, nowMs)),
     decisions: live.flatMap(({ report, seenAtMs }) =>

@@ -52,3 +52,33 @@ test("inventing gateways and reasons is bounded and drops the longest silent fir
   assert.equal(live[0]?.report.incarnation, `g${1_000 - GATEWAYS_MAX}`);
   assert.equal(gateways.totals.decisions.size, 64);
 });
+
+test("who has ejected an endpoint, and why, of those that still poll", () => {
+  const gateways = new Gateways();
+  const say = (incarnation: string, pods: object[], nowMs: number): void =>
+    gateways.take(decoded({ incarnation, pods }), null, nowMs);
+  say("gone", [{ n: 1, ejected: "failing" }], 0);
+  say(
+    "a",
+    [
+      { n: 1, ejected: "hung" },
+      { n: 2, inFlight: 3 },
+    ],
+    1,
+  );
+  say(
+    "b",
+    [
+      { n: 1, ejected: "failing" },
+      { n: 3, ejected: "failing" },
+    ],
+    2,
+  );
+  assert.deepEqual(
+    [...gateways.ejections(GONE_AFTER_MS + 1)],
+    [
+      [1, ["hung", "failing"]],
+      [3, ["failing"]],
+    ],
+  );
+});
