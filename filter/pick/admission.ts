@@ -13,7 +13,7 @@ const TARGET_DIGITS_MAX: u32 = 7;
 export const TARGET_MS_MAX: u32 = 3600000;
 
 /**
- * The reason to refuse a request, or ADMITTED. Critical requests are never refused, nor are Standard
+ * The reason to refuse a request, or ADMITTED. Critical requests are never refused, nor Standard
  * ones where nobody has said that others matter more or less (`isGraded`). What counts is the
  * shortest wait there is before its own prefill: a long prompt on idle pods is no overload.
  * `targetMs` is when its first token is wanted, 0: whenever it comes.

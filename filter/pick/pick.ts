@@ -37,7 +37,7 @@ export class PickAnswer {
   second: i32 = -1;
   /** Predicted seconds to the first token on the first, without the harm to others. */
   firstDelay: f64 = 0;
-  /** The least of these over all pods; with a target the waits in it times what they were wrong by. */
+  /** The least of these over all pods; with a target, waits times what they were wrong by. */
   leastDelay: f64 = 0;
   /** The same of the wait before its own prefill: how far behind all pods are. */
   leastWait: f64 = 0;

@@ -41,7 +41,8 @@ test("a first-token target that no pod meets", async () => {
       "a first-token target that no pod's estimate meets",
       "Sheddable 429 at once, others routed and counted as missed",
       `sheddable: ${sheddable!.join(", ")}, p50 ${median(refusedMs).toFixed(1)} ms; standard: ` +
-        `${standard!.join(", ")}; critical: ${critical!.join(", ")}; ${missed} counted of ${late}; ` +
+        `${standard!.join(", ")}; critical: ${critical!.join(", ")}; ` +
+        `${missed} counted of ${late}; ` +
         `sheddable without a target: ${statusesOf(plain!.results).join(", ")}`,
     );
     assert.deepEqual([critical, standard, sheddable], [["200"], ["200"], ["429"]]);
