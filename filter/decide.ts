@@ -97,6 +97,8 @@ export function endHere(stream: Stream, reason: Reason): void {
 
 /** False: the pods are too busy for such a request, and it was answered. */
 function isAdmitted(stream: Stream, config: Config): bool {
+  // A health check costs no prefill. What cannot be read may, and its header says what it is worth.
+  if (stream.kind == 0 && !stream.hasObjective) return true;
   const targetMs = stream.targetMs;
   const isGraded = changetype<Pool>(stream.pool).models.isGraded;
   const reason = admit(stream.criticality, isGraded, answer, targetMs, config);

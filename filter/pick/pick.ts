@@ -103,7 +103,7 @@ export function pick(
   }
   if (count == 0) return;
   const factor = rates.delayFactor;
-  answer.leastWait = leastWait * factor;
+  answer.leastWait = leastWait < Infinity ? leastWait * factor : 0;
   answer.leastDelay = query.targetSeconds > 0 ? leastCorrected(endpoints, factor) : leastDelay;
   if (answer.leastDelay <= query.targetSeconds) {
     least = keepWithin(query.targetSeconds, endpoints, factor);
@@ -197,8 +197,10 @@ function weigh(
     perToken,
   );
   let wait = queue + waitForSpace(query, endpoint, isFresh, inFlight, outputTokens, rates, config);
-  wait += endpoint.overdueMs(query.nowMs) * 1e-3;
-  leastWait = Math.min(leastWait, wait);
+  const overdue = endpoint.overdueMs(query.nowMs) * 1e-3;
+  // A pod that is silent is not busy: where all are, as after a stall of Envoy, nothing is known.
+  if (overdue == 0) leastWait = Math.min(leastWait, wait);
+  wait += overdue;
   if (query.adapterBits != 0) {
     wait += adapterDelay(
       hasEndpoint(query.adapterBits, number),

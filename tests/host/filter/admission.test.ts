@@ -94,6 +94,18 @@ test("where nobody has said what matters, nobody is refused", () => {
   assert.deepEqual(statuses(graded), [429, 429, 429]);
 });
 
+test("requests without a prompt pass, however busy the pods are", () => {
+  const gateway = busy(80_000);
+  assert.equal(statusOf(gateway.send({ method: "GET", path: "/health" })), 200);
+  assert.equal(statusOf(gateway.send({ ...completion("hi"), path: "/tokenize" })), 200);
+});
+
+test("after a stall of Envoy, when every first byte is overdue, nobody is refused", () => {
+  const gateway = busy(5_000);
+  gateway.wait(3_000);
+  assert.deepEqual(statuses(gateway), [200, 200, 200]);
+});
+
 test("a long prompt on idle pods is no overload", () => {
   const gateway = new Gateway({ pods: 2, models: MODELS });
   // 12.4 s of its own prefill.
@@ -168,8 +180,11 @@ test("without the key the header is not looked at", () => {
   assert.deepEqual(statuses(busy(5_000), [[TARGET, "1"]]), [200, 200, 200]);
 });
 
-test("requests whose body is not read are judged, too", () => {
+test("requests whose body is not read are judged where their header names an objective", () => {
+  const objectives = [{ name: "batch", criticality: "Sheddable" as const }];
+  const options = { models: { ...MODELS, objectives }, config: { objectiveHeader: "x-objective" } };
+  const gateway = busyWith([12_000, 12_000], options);
   const spec: RequestSpec = { method: "POST", path: "/tokenize" };
-  assert.equal(statusOf(busy(12_000).send(spec)), 200);
-  assert.equal(statusOf(busy(20_000).send(spec)), 429);
+  assert.equal(statusOf(gateway.send({ ...spec, headers: [["x-objective", "batch"]] })), 429);
+  assert.equal(statusOf(gateway.send({ ...spec, headers: [["x-objective", "other"]] })), 200);
 });

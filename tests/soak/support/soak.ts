@@ -7,7 +7,6 @@ import { parseAccessLog, type LoggedRequest } from "../../faults/support/access-
 import { startStack, type Stack } from "../../faults/support/stack.js";
 import { unixMs } from "../../faults/support/steady-load.js";
 import { account, type Account } from "./causes.js";
-import { FILTER } from "./fault.js";
 import { Plans } from "./plans.js";
 import type { Settings } from "./settings.js";
 import * as state from "./state.js";
@@ -59,7 +58,6 @@ export async function soak(settings: Settings): Promise<Soaked> {
     pods: PODS,
     podArgs: POD_ARGS,
     isListWatched: true,
-    filter: FILTER,
     envoy: { drainSeconds: DRAIN_SECONDS },
   });
   try {
