@@ -8,6 +8,7 @@ import {
   getProperty,
   HeaderMap,
   nowMs,
+  removeHeader,
   resultAt,
   resultSize,
   setHeader,
@@ -26,14 +27,20 @@ const enum Name {
   Status = 0,
   ContentType = 1,
   ContentEncoding = 2,
+  Decision = 3,
 }
 
-const headers = new HeaderQuery([utf8(":status"), utf8("content-type"), utf8("content-encoding")]);
+/** The header that shows a decision to the client. */
+export const DECISION = utf8("x-warmroute-decision");
+const headers = new HeaderQuery([
+  utf8(":status"),
+  utf8("content-type"),
+  utf8("content-encoding"),
+  DECISION,
+]);
 const EVENTS = utf8("text/event-stream");
 const JSON_TYPE = utf8("application/json");
 const UPSTREAM_ADDRESS = utf8("upstream\0address");
-/** The header that shows a decision to the client. */
-export const DECISION = utf8("x-warmroute-decision");
 const POD = utf8("pod=");
 const REASON = utf8(";reason=");
 const CACHED = utf8(";cached=");
@@ -51,9 +58,13 @@ const CONFIRMABLE_TOKENS: u32 = 64;
 const SHORTFALL_TOKENS: i32 = 512;
 
 export function onAnswerHeaders(stream: Stream, root: Root): void {
+  const isRead = stream.phase == Phase.Routed && stream.hold.isHeld;
+  const isKnown = isRead && headers.read(HeaderMap.Response);
+  // Whatever a pod says under our name is not ours, also where decisions are not shown.
+  if (!isKnown || headers.has(Name.Decision)) removeHeader(HeaderMap.Response, DECISION);
   if (stream.pool == 0) return;
   const pool = changetype<Pool>(stream.pool);
-  if (stream.phase == Phase.Routed && stream.hold.isHeld) noteServer(stream, pool);
+  if (isRead) noteServer(stream, pool);
   // An answer of Envoy itself may come while the request is still held: nothing is decided then.
   if (root.config.debugHeaders && stream.phase >= Phase.Routed) showDecision(stream, pool);
 }
@@ -64,9 +75,9 @@ export function onAnswerBody(stream: Stream, size: u32, isEnd: bool): void {
   const pool = changetype<Pool>(stream.pool);
   if (stream.readsAnswer) readAnswer(stream, size);
   if (size > 0) {
-    const atMs = nowMs();
-    pool.endpoints.at(stream.hold.endpoint).progressAtMs = atMs;
-    if (!stream.hasFirstByte && isFirstToken(stream)) noteFirstByte(stream, pool, atMs);
+    // As of the last tick: a clock for each event would be a host call for each.
+    pool.endpoints.at(stream.hold.endpoint).noteProgress(pool.tickedAtMs);
+    if (!stream.hasFirstByte && isFirstToken(stream)) noteFirstByte(stream, pool, nowMs());
   }
   if (isEnd) finishAnswer(stream, pool, true);
 }
@@ -109,7 +120,6 @@ function clearOverdue(stream: Stream, pool: Pool): void {
 
 /** Which pod answers, and whether its bytes are worth reading. */
 function noteServer(stream: Stream, pool: Pool): void {
-  headers.read(HeaderMap.Response);
   const status = statusCode();
   if (status == 200 && stream.kind != 0) noteType(stream);
   // Our own answers and some of Envoy's have no upstream: no pod has seen the prompt. Where Envoy
@@ -148,8 +158,10 @@ function moveTo(stream: Stream, pool: Pool, server: i32): void {
   forgetPrompt(stream, pool);
   stream.workTokens = 0;
   stream.matchedTokens = 0;
+  stream.isPredicted = false;
   if (server < 0) {
-    // Not a pod of the table: there is nobody whose load it is.
+    // Not a pod of the table: there is nobody whose load it is, nor whom it could speak for.
+    endProbe(stream, pool);
     stream.hold.giveBack(pool.endpoints);
     setDeadline(stream, NEVER);
     return;
@@ -191,12 +203,14 @@ function readAnswer(stream: Stream, size: u32): void {
 function noteFirstByte(stream: Stream, pool: Pool, atMs: f64): void {
   stream.hasFirstByte = true;
   stream.firstByteMs = atMs;
+  pool.endpoints.at(stream.hold.endpoint).noteProgress(atMs);
   judgeFirstToken(stream, pool);
   clearOverdue(stream, pool);
   stream.hold.releaseBacklog(pool.endpoints);
   setDeadline(stream, NEVER);
-  // Of an answer that is not streamed the first byte comes with the last token.
-  if (!stream.answerIsEvents) return;
+  // Of an answer that is not streamed the first byte comes with the last token. What was predicted
+  // of another pod says nothing of this one.
+  if (!stream.answerIsEvents || !stream.isPredicted) return;
   const seconds = (stream.firstByteMs - stream.routedAtMs) * 1e-3;
   pool.rates.learnDelay(stream.predictedSeconds, seconds);
 }

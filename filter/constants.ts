@@ -108,12 +108,24 @@ export const WAITING_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /** Silence of a pod with an overdue first byte after which it gets no request any more. */
 export const HUNG_MS: f64 = 4500;
 
+/** A pod that nobody asked anything for so long is not held to its silence. */
+export const UNASKED_MS: f64 = 30000;
+
 /** Failures in a row, over all VMs, after which a pod gets no request any more. */
 export const FAILURES_TO_EJECT: u32 = 3;
 
 /** The first probe of an ejected pod comes so long after; the wait doubles with each that fails. */
 export const PROBE_FIRST_MS: f64 = 1000;
 export const PROBE_MAX_MS: f64 = 60000;
+
+/** A critical request is a probe only where no other request was one for so long. */
+export const PROBE_CRITICAL_MS: f64 = 5000;
+
+/**
+ * A silent pod on which requests wait is probed so much later: one of them may be stuck while the
+ * pod answers others.
+ */
+export const PROBE_HUNG_MS: f64 = 30000;
 
 /** A probe whose VM has ended holds the others back for so long. */
 export const PROBE_ANSWER_MS: f64 = 60000;

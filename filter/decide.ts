@@ -165,8 +165,9 @@ export function tokensOf(prompt: PromptState, pool: Pool): f64 {
 
 /** Where an ejected pod is due to be tried, this request is it; its retry goes to the best one. */
 function probe(stream: Stream, pool: Pool, nowMs: f64): void {
-  if (stream.kind == 0 || stream.criticality == <u8>Criticality.Critical) return;
-  const number = pool.health.claimProbe(nowMs);
+  if (stream.kind == 0 || !stream.isWhole) return;
+  const isCritical = stream.criticality == <u8>Criticality.Critical;
+  const number = pool.health.claimProbe(nowMs, isCritical);
   if (number < 0) return;
   stream.reason = Reason.Probe;
   stream.probed = number;
@@ -180,6 +181,7 @@ function probe(stream: Stream, pool: Pool, nowMs: f64): void {
 function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   const first = <u32>answer.first;
   const endpoint = pool.endpoints.at(first);
+  endpoint.noteRouted(nowMs);
   const uncached = <u32>Math.max(query.promptTokens - answer.matchedTokens, 0);
   const bound = query.maxOutputTokens > 0 ? <f64>query.maxOutputTokens : Infinity;
   const outputTokens = stream.kind == 0 ? 0 : Math.min(pool.rates.outputTokens, bound);
@@ -193,7 +195,11 @@ function take(stream: Stream, root: Root, pool: Pool, nowMs: f64): void {
   stream.matchedTokens = <u32>answer.matchedTokens;
   const predictedMs = answer.firstDelay * 1e3;
   const firstByteMs = predictedMs + (stream.wantsStream ? 0 : answerMs(pool.rates));
-  stream.overdueAtMs = nowMs + OVERDUE_FACTOR * firstByteMs + OVERDUE_SLACK_MS;
+  // A pod waits for the rest of a body, and an upgraded connection for its client: neither is late.
+  const isAwaited = stream.isWhole && stream.kind != 0;
+  const overdueMs = OVERDUE_FACTOR * firstByteMs + OVERDUE_SLACK_MS;
+  stream.overdueAtMs = isAwaited ? nowMs + overdueMs : NEVER;
+  stream.isPredicted = stream.probed < 0;
   const drainAtMs = nowMs + Math.min(predictedMs, DRAIN_STEP_MS);
   setDeadline(stream, stream.wantsStream ? stream.overdueAtMs : drainAtMs);
 }

@@ -42,7 +42,8 @@ export class Pool implements CacheListener, RecordSink {
   /** Time of the newest table, 0 before the first. */
   tableAtMs: f64 = 0;
   private indexMiB: u32;
-  private lastTickMs: f64 = 0;
+  /** Time of the last tick. */
+  tickedAtMs: f64 = 0;
   private triedToJoinMs: f64 = 0;
   /** Nodes that others' forgets may still drop in this call. */
   private forgettable: u32 = 0;
@@ -139,8 +140,8 @@ export class Pool implements CacheListener, RecordSink {
 
   /** Two roots of one pool tick each; the second within half a period does nothing. */
   tick(nowMs: f64, periodMs: u32): void {
-    if (nowMs - this.lastTickMs < <f64>periodMs / 2) return;
-    this.lastTickMs = nowMs;
+    if (nowMs - this.tickedAtMs < <f64>periodMs / 2) return;
+    this.tickedAtMs = nowMs;
     this.showRates();
     // The table first: a neighbour's records name epochs that it brings.
     this.sync.look(this);
@@ -171,8 +172,6 @@ export class Pool implements CacheListener, RecordSink {
 
   onCacheLost(endpoint: u32): void {
     this.index.forgetPod(endpoint);
-    // Not yet: the table that is being read lies where the next result of the host will.
-    this.endpoints.at(endpoint).isAnew = true;
   }
 
   onCapacity(endpoint: u32, tokens: u32): void {
@@ -181,7 +180,7 @@ export class Pool implements CacheListener, RecordSink {
 
   onInsert(endpoint: u32, epoch: u32, hashes: usize, tokenEnds: usize, count: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchStep(this.lastTickMs));
+    this.index.insert(endpoint, hashes, tokenEnds, count, this.touchStep(this.tickedAtMs));
     const vm = this.neighbourhood.vm;
     if (!this.isReplaying || vm < 0) return;
     this.neighbourhood.journal.insert(vm, endpoint, epoch, hashes, tokenEnds, count);
@@ -196,7 +195,7 @@ export class Pool implements CacheListener, RecordSink {
     isPassedOn: bool,
   ): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    const now = this.touchStep(this.lastTickMs);
+    const now = this.touchStep(this.tickedAtMs);
     const age = ageMs / TOUCH_STEP_MS;
     // The insert came here some ticks, or two polls and more, after the request was routed there.
     const isRelayed = isPassedOn || this.isReplaying;
@@ -210,7 +209,7 @@ export class Pool implements CacheListener, RecordSink {
 
   onCharge(endpoint: u32, epoch: u32, prompt: u64, tokens: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    this.index.charge(endpoint, prompt, tokens, this.touchStep(this.lastTickMs));
+    this.index.charge(endpoint, prompt, tokens, this.touchStep(this.tickedAtMs));
     const vm = this.neighbourhood.vm;
     if (this.isReplaying && vm >= 0) {
       this.neighbourhood.journal.charge(vm, endpoint, epoch, prompt, tokens);
@@ -219,7 +218,7 @@ export class Pool implements CacheListener, RecordSink {
 
   onForget(endpoint: u32, epoch: u32, ageMs: u32): void {
     if (!this.isSameCache(endpoint, epoch)) return;
-    const now = this.touchStep(this.lastTickMs);
+    const now = this.touchStep(this.tickedAtMs);
     const age = ageMs / TOUCH_STEP_MS;
     if (age < now) {
       this.forgettable -= this.index.forgetOlder(endpoint, now - age, this.forgettable);

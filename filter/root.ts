@@ -108,6 +108,7 @@ export class Root {
     if (this.isAllowProven) return;
     this.isAllowProven = true;
     for (let i = 0; i < this.pools.length; i++) this.pools[i].own.head.isAllowProven = true;
+    this.pools[0].sync.forgetWarning();
   }
 
   /** A held request's body did not come in time. One of the VMs says so, once. */

@@ -36,6 +36,10 @@ export class Stream {
   isOverdue: bool;
   /** All of the body is read; the request waits for a pool's first table, or for a pod. */
   isWaiting: bool;
+  /** All of its body had come when it was routed. */
+  isWhole: bool;
+  /** The prediction is that of the pod that answers. */
+  isPredicted: bool;
   /** Its headers have a content-length, and the objective's. */
   hasLength: bool;
   hasObjective: bool;

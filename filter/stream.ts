@@ -115,10 +115,11 @@ export function onRequestTrailers(contextId: u32): Action {
 }
 
 export function onResponseHeaders(contextId: u32, isEnd: bool): void {
-  // Whatever a pod says under our name is not ours, also where decisions are not shown.
-  removeHeader(HeaderMap.Response, DECISION);
   const stream = findStream(contextId);
-  if (stream == null) return;
+  if (stream == null) {
+    removeHeader(HeaderMap.Response, DECISION);
+    return;
+  }
   onAnswerHeaders(stream, rootOf(stream));
   if (isEnd) onAnswerBody(stream, 0, true);
 }
@@ -190,6 +191,7 @@ function routeUnread(stream: Stream, root: Root, reason: Reason, startNs: u64): 
 
 /** All of the body that is held has come: the request goes on, or waits for the first table. */
 function onBodyRead(stream: Stream, root: Root, startNs: u64, hasEnded: bool): Action {
+  stream.isWhole = hasEnded;
   // What is longer than the bound is not held on for a table: more of it would be held.
   if (hasEnded && root.awaitsTable(<f64>startNs / 1e6)) {
     stream.isWaiting = true;

@@ -13,7 +13,7 @@ const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
 
 export interface SidecarOptions {
   port: number;
-  /** `pods`: a list, or the path of a watched file; other keys as in the sidecar's configuration. */
+  /** `pods`: a list, or a watched file; other keys as in the sidecar's configuration. */
   pools: { name: string; pods: string | (string | object)[]; [key: string]: unknown }[];
   /** Keys of the configuration's top level. */
   config?: Record<string, unknown>;

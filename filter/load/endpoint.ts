@@ -1,5 +1,5 @@
 // What is known of each pod: its row of the newest table, our requests there, its learned rates.
-import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX, HUNG_MS } from "../constants";
+import { ADDRESS_BYTES_MAX, ENDPOINTS_MAX, HUNG_MS, UNASKED_MS } from "../constants";
 
 /** A count that the pod's page lacked. */
 export const MISSING: u32 = 0xffffffff;
@@ -65,6 +65,8 @@ export class Endpoint {
   overdueRoutedSumMs: f64;
   /** When the pod was last seen to compute: a byte of any answer, or counters that moved. */
   progressAtMs: f64;
+  /** When a request was last routed there, by this VM. */
+  routedAtMs: f64;
   /** Since when nothing came while a first byte was overdue; of no use once it has progressed. */
   silentSinceMs: f64;
   /** Prompt and generated tokens of its last page, added; NaN: it tells neither. */
@@ -148,6 +150,17 @@ export class Endpoint {
     return Math.max(nowMs - this.overdueRoutedSumMs / <f64>this.overdueCount, 0);
   }
 
+  /** Something came from the pod. */
+  noteProgress(atMs: f64): void {
+    this.progressAtMs = Math.max(this.progressAtMs, atMs);
+  }
+
+  /** A request goes there. What was held against an idle pod is not this one's fault. */
+  noteRouted(nowMs: f64): void {
+    if (this.isUnasked(nowMs)) this.silentSinceMs = 0;
+    this.routedAtMs = nowMs;
+  }
+
   /** A first byte of a request routed at `routedAtMs` is overdue. */
   noteOverdue(routedAtMs: f64): void {
     this.overdueCount += 1;
@@ -163,7 +176,12 @@ export class Endpoint {
 
   private silentMs(nowMs: f64): f64 {
     const isSilent = this.silentSinceMs > 0 && this.silentSinceMs >= this.progressAtMs;
-    return isSilent ? nowMs - this.silentSinceMs : 0;
+    return isSilent && !this.isUnasked(nowMs) ? nowMs - this.silentSinceMs : 0;
+  }
+
+  /** Nothing waits there, and nothing has for a while: who is not asked need not answer. */
+  private isUnasked(nowMs: f64): bool {
+    return this.inFlight <= 0 && nowMs - this.routedAtMs >= UNASKED_MS;
   }
 
   // @ts-ignore: decorator

@@ -3,8 +3,11 @@
 import {
   FAILURES_TO_EJECT,
   HEAD_FRESH_MS,
+  HUNG_MS,
   PROBE_ANSWER_MS,
+  PROBE_CRITICAL_MS,
   PROBE_FIRST_MS,
+  PROBE_HUNG_MS,
   PROBE_MAX_MS,
   TROUBLES_MAX,
 } from "../constants";
@@ -44,6 +47,8 @@ export class Health {
   private rowCount: u32 = 0;
   private cas: u32 = 0;
   private lookedAtMs: f64 = 0;
+  /** When a request was last routed, to whichever pod. */
+  private askedAtMs: f64 = 0;
 
   constructor(
     private readonly keys: SharedKeys,
@@ -53,22 +58,25 @@ export class Health {
   /** Takes over what other VMs have written, and lets silent pods go. Once a tick. */
   tick(nowMs: f64): void {
     this.look(nowMs);
+    this.dropGone();
     for (let number: u32 = 0; number < this.endpoints.limit; number++) {
       const endpoint = this.endpoints.at(number);
       if (endpoint.isAnew) {
         endpoint.isAnew = false;
-        this.clear(number);
+        this.clear(number, false);
       }
       if (endpoint.isEjected) {
-        if (endpoint.isHung && this.hasMoved(number, endpoint)) this.clear(number);
-      } else if (endpoint.isListed && endpoint.isSilent(nowMs)) {
-        this.eject(number, nowMs);
+        if (endpoint.isHung && this.hasMoved(number, endpoint)) this.clear(number, false);
+      } else if (endpoint.isListed && endpoint.mayBePicked && endpoint.isSilent(nowMs)) {
+        // Without requests there is nothing to lose, and nobody to find out that it is well.
+        if (endpoint.inFlight > 0 || nowMs - this.askedAtMs < HUNG_MS) this.eject(number, nowMs);
       }
     }
   }
 
   /** Before a decision: while a pod is in trouble, what the others have written of late. */
   refresh(nowMs: f64): void {
+    this.askedAtMs = nowMs;
     if (this.rowCount > 0 && nowMs - this.lookedAtMs >= HEAD_FRESH_MS) this.look(nowMs);
   }
 
@@ -77,6 +85,16 @@ export class Health {
     this.lookedAtMs = nowMs;
     this.read();
     if (had > 0 || this.rowCount > 0) this.apply();
+  }
+
+  /** Drops the rows of pods that have left, or each look would cost something for ever. */
+  private dropGone(): void {
+    const had = this.rowCount;
+    for (let i: i32 = <i32>this.rowCount - 1; i >= 0; i--) {
+      if (this.endpointOf(this.at(<u32>i)) == null) this.remove(<u32>i);
+    }
+    // Where another VM has written meanwhile, the next tick does it.
+    if (this.rowCount < had) this.write();
   }
 
   /** A model request failed there. `isProbe`: it was sent to see whether it would. */
@@ -108,28 +126,34 @@ export class Health {
   /** A model request was answered there. Only to be called where the endpoint is troubled. */
   succeeded(number: u32, isProbe: bool): void {
     const endpoint = this.endpoints.at(number);
-    if (!endpoint.isEjected || isProbe || endpoint.isHung) this.clear(number);
+    if (!endpoint.isEjected || isProbe || endpoint.isHung) this.clear(number, isProbe);
   }
 
   /** The pod is well, or it is another process: nothing is held against it. */
-  clear(number: u32): void {
+  private clear(number: u32, isProbe: bool): void {
     if (!this.endpoints.at(number).isTroubled) return;
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
       this.read();
       const at = this.find(number);
       if (at < 0) break;
+      // Another VM has ejected it since this one looked: an older request speaks here.
+      if (!isProbe && this.at(<u32>at).ejectedAtMs > this.lookedAtMs) break;
       this.remove(<u32>at);
       if (this.write()) break;
     }
     this.apply();
   }
 
-  /** The pod that a request is to try now, and that is promised to it alone; -1 for none. */
-  claimProbe(nowMs: f64): i32 {
-    if (this.ejectedCount == 0 || this.dueRow(nowMs) < 0) return -1;
+  /**
+   * The pod that a request is to try now, and that is promised to it alone; -1 for none. A critical
+   * request tries one only where no other has for a while.
+   */
+  claimProbe(nowMs: f64, isCritical: bool): i32 {
+    const dueMs = isCritical ? nowMs - PROBE_CRITICAL_MS : nowMs;
+    if (this.ejectedCount == 0 || this.dueRow(nowMs, dueMs) < 0) return -1;
     // Another VM may have sent one since the last tick.
     this.read();
-    const at = this.dueRow(nowMs);
+    const at = this.dueRow(nowMs, dueMs);
     if (at < 0) return -1;
     const row = this.at(<u32>at);
     row.probeUntilMs = nowMs + PROBE_ANSWER_MS;
@@ -142,7 +166,7 @@ export class Health {
   releaseProbe(number: u32, nowMs: f64): void {
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
       this.read();
-      const at = this.find(number);
+      const at = this.findKept(number);
       if (at < 0) return;
       const row = this.at(<u32>at);
       row.probeUntilMs = 0;
@@ -224,14 +248,16 @@ export class Health {
     return at >= 0 && endpoint.progressAtMs > this.at(<u32>at).ejectedAtMs;
   }
 
-  private dueRow(nowMs: f64): i32 {
+  /** The first row that was to be probed at `dueMs` or before. */
+  private dueRow(nowMs: f64, dueMs: f64): i32 {
     for (let i: u32 = 0; i < this.rowCount; i++) {
       const row = this.at(i);
-      if (row.ejectedAtMs == 0 || nowMs < row.probeAtMs || nowMs < row.probeUntilMs) continue;
+      if (row.ejectedAtMs == 0 || nowMs < row.probeUntilMs) continue;
       const endpoint = this.endpointOf(row);
       if (endpoint == null || !endpoint.isEjected) continue;
-      // Those that wait there will tell first; one more would only wait as well.
-      if (!row.isHung || endpoint.inFlight <= 0) return <i32>i;
+      // Those that wait there should tell first: one more would only wait as well.
+      const isWaitedFor = row.isHung && endpoint.inFlight > 0;
+      if (dueMs >= row.probeAtMs + (isWaitedFor ? PROBE_HUNG_MS : 0)) return <i32>i;
     }
     return -1;
   }
@@ -253,6 +279,16 @@ export class Health {
     for (let i: u32 = 0; i < this.rowCount; i++) {
       const row = this.at(i);
       if (<u32>row.number == number && this.endpointOf(row) != null) return <i32>i;
+    }
+    return -1;
+  }
+
+  /** Also the row of one that has left the list: it may be back before the row is dropped. */
+  private findKept(number: u32): i32 {
+    const addressHash = this.endpoints.at(number).addressHash;
+    for (let i: u32 = 0; i < this.rowCount; i++) {
+      const row = this.at(i);
+      if (<u32>row.number == number && row.addressHash == addressHash) return <i32>i;
     }
     return -1;
   }

@@ -63,6 +63,16 @@ export class SharedLease {
     return true;
   }
 
+  /** What was warned of is over: should it come again, it is worth a line again. */
+  forgetWarning(): void {
+    for (let i: u32 = 0; i < TRIES_MAX; i++) {
+      this.read();
+      if (!this.now.hasWarned) return;
+      this.now.hasWarned = false;
+      if (this.write()) return;
+    }
+  }
+
   /**
    * Tells of a newer table, and moves the cursor if it still is where the report had it: `told` of
    * `toldBy`. False where it is not, since another VM has had those records by its own answer, and

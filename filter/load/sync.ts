@@ -115,6 +115,10 @@ export class Sync {
     return this.lease.claimWarning();
   }
 
+  forgetWarning(): void {
+    this.lease.forgetWarning();
+  }
+
   private readTable(pool: Pool): void {
     const key = this.keys.table();
     if (!getShared(key, this.keys.size) || resultSize <= STAMP_BYTES) return;

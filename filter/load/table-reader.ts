@@ -129,6 +129,7 @@ function readRow(
   // Epoch 0 is a pod that a new sidecar has not scraped yet: its cache is as it was.
   const isSameEpoch = epoch == 0 || endpoint.epoch == 0 || endpoint.epoch == epoch;
   const isSameCache = isSamePod && endpoint.wasListed && isSameEpoch;
+  if (endpoint.addressSize > 0 && !(isSamePod && isSameEpoch)) endpoint.isAnew = true;
   if (!isSamePod) {
     endpoint.prefillSeconds = 0;
     endpoint.prefillTokens = 0;

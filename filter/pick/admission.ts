@@ -7,7 +7,7 @@ import { Reason } from "./reason";
 
 /** The request goes to a pod. */
 export const ADMITTED: i32 = -1;
-/** One more than the digits of TARGET_MS_MAX: leading zeros are no number of ours either. */
+/** The digits of TARGET_MS_MAX: more are no number of ours, leading zeros neither. */
 const TARGET_DIGITS_MAX: u32 = 7;
 /** An hour: nobody waits longer for a first token. */
 export const TARGET_MS_MAX: u32 = 3600000;

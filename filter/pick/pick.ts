@@ -37,7 +37,7 @@ export class PickAnswer {
   second: i32 = -1;
   /** Predicted seconds to the first token on the first, without the harm to others. */
   firstDelay: f64 = 0;
-  /** The least of these predicted seconds over all pods, times what they were wrong by of late. */
+  /** The least of these over all pods; with a target the waits in it times what they were wrong by. */
   leastDelay: f64 = 0;
   /** The same of the wait before its own prefill: how far behind all pods are. */
   leastWait: f64 = 0;
@@ -63,6 +63,8 @@ const CLEAR_TOKENS_MAX: f64 = 16384;
 
 const costs: usize = heap.alloc(ENDPOINTS_MAX * 8);
 const delays: usize = heap.alloc(ENDPOINTS_MAX * 8);
+/** Of each delay what comes before the request's own prefill. */
+const waits: usize = heap.alloc(ENDPOINTS_MAX * 8);
 /** Of the pods weighed so far. */
 let leastWait: f64 = 0;
 const clear: usize = heap.alloc(ENDPOINTS_MAX);
@@ -100,10 +102,12 @@ export function pick(
     leastDelay = Math.min(leastDelay, load<f64>(delays + ((<usize>number) << 3)));
   }
   if (count == 0) return;
-  answer.leastDelay = leastDelay * rates.delayFactor;
-  answer.leastWait = leastWait * rates.delayFactor;
-  const target = query.targetSeconds / rates.delayFactor;
-  if (leastDelay <= target) least = keepWithin(target, endpoints);
+  const factor = rates.delayFactor;
+  answer.leastWait = leastWait * factor;
+  answer.leastDelay = query.targetSeconds > 0 ? leastCorrected(endpoints, factor) : leastDelay;
+  if (answer.leastDelay <= query.targetSeconds) {
+    least = keepWithin(query.targetSeconds, endpoints, factor);
+  }
   const own = Math.max(query.promptTokens - most, 1) * rates.prefillSecondsPerToken;
   // Behind a queue one request more or less changes little, and where it goes should be exact.
   const spreads = told > 0 && leastDelay < 2 * own;
@@ -114,12 +118,32 @@ export function pick(
   answer.isClear = load<u8>(clear + answer.first) != 0;
 }
 
-/** Leaves the choice to the pods that meet the target; returns the least cost among them. */
-function keepWithin(targetSeconds: f64, endpoints: Endpoints): f64 {
+/**
+ * Seconds to the first token on a pod, its wait times what waits were wrong by of late. The prefill
+ * behind it is not: a factor from the last overload would refuse requests on idle pods for ever.
+ */
+// @ts-ignore: decorator
+@inline
+function corrected(number: u32, factor: f64): f64 {
+  const place = (<usize>number) << 3;
+  return load<f64>(delays + place) + (factor - 1) * load<f64>(waits + place);
+}
+
+function leastCorrected(endpoints: Endpoints, factor: f64): f64 {
   let least = Infinity;
   for (let i: u32 = 0; i < endpoints.pickableCount; i++) {
-    const place = (<usize>endpoints.pickableAt(i)) << 3;
-    if (load<f64>(delays + place) > targetSeconds) store<f64>(costs + place, Infinity);
+    least = Math.min(least, corrected(endpoints.pickableAt(i), factor));
+  }
+  return least;
+}
+
+/** Leaves the choice to the pods that meet the target; returns the least cost among them. */
+function keepWithin(targetSeconds: f64, endpoints: Endpoints, factor: f64): f64 {
+  let least = Infinity;
+  for (let i: u32 = 0; i < endpoints.pickableCount; i++) {
+    const number = endpoints.pickableAt(i);
+    const place = (<usize>number) << 3;
+    if (corrected(number, factor) > targetSeconds) store<f64>(costs + place, Infinity);
     else least = Math.min(least, load<f64>(costs + place));
   }
   return least;
@@ -185,6 +209,7 @@ function weigh(
     );
   }
   store<f64>(delays + ((<usize>number) << 3), wait + own);
+  store<f64>(waits + ((<usize>number) << 3), wait);
   const isShort = waiting == 0 && endpoint.backlogTokensOfAll <= CLEAR_TOKENS_MAX;
   store<u8>(clear + number, <u8>(unseen == 0 && wait == queue && isShort));
   return (

@@ -14,6 +14,9 @@ const FLAGS = utf8("response\0flags");
  */
 const UPSTREAM_FAULTS: u64 = (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 23);
 
+/** Envoy's own limit was reached (7), and the pod was not asked. */
+const OVERFLOW: u64 = 1 << 7;
+
 /** "Not implemented" is an answer. All others from 500 on say that the pod could not. */
 const NOT_IMPLEMENTED: u16 = 501;
 
@@ -36,7 +39,8 @@ export function judgeHeaders(stream: Stream, pool: Pool, server: i32): void {
     const second = stream.second;
     if (attempts > 2 && second >= 0 && second != server) blame(stream, pool, second);
   }
-  if (isFailure(stream.status) && server >= 0) blame(stream, pool, server);
+  if (!isFailure(stream.status) || server < 0) return;
+  if ((propertyOr(FLAGS, 0) & OVERFLOW) == 0) blame(stream, pool, server);
 }
 
 /** The first token has come. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { request, Agent } from "node:http";
-import { inWords, msUntilIdle, reasonsDuring, shareOf } from "./support/observe.js";
+import { decisionsTold, inWords, msUntilIdle, reasonsDuring, shareOf } from "./support/observe.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
 import { startStack, type Stack } from "./support/stack.js";
@@ -19,16 +19,22 @@ const HARMED_MAX = 150;
 const RELOADED_MS_MAX = 1_500;
 /** A neighbour's heartbeat is stale after 3 s; ticks and looks come on top. */
 const FORGOTTEN_MS_MAX = 5_000;
+/** A report goes up every 50 ms. */
+const TOLD_MS = 500;
 const TRAPS = 5;
 const TRAP_EVERY_MS = 250;
 
 describe("a VM traps", () => {
   let stack: Stack;
   let load: SteadyLoad;
+  let sent = 0;
+  let told = 0;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
   before(async () => {
     stack = await startStack({ wasm: { wasmPath: trapFilter(), vmId: "traps" } });
+    await sleep(TOLD_MS);
+    told = await decisionsTold(stack.sidecar.url);
   });
   afterEach(async () => void (await load.stop(0)));
   after(async () => {
@@ -59,6 +65,7 @@ describe("a VM traps", () => {
     const status = await trap();
     const reasons = await reasonsDuring(stack.envoy, () => sleep(2_000));
     const tally = await load.stop();
+    sent += tally.sent;
     const harmed = tally.where((one) => one.outcome === "failed" || one.outcome === "cut");
     const statuses = new Set(harmed.results.map((one) => one.status));
     const { success, failure } = Object.fromEntries(await reloads());
@@ -86,6 +93,7 @@ describe("a VM traps", () => {
     const atMs = unixMs();
     const counted = await stack.metric("in_flight");
     const tally = await load.stop();
+    sent += tally.sent;
     await msUntilIdle(stack.envoy);
     const idleMs = unixMs() - atMs;
     promise(
@@ -110,6 +118,7 @@ describe("a VM traps", () => {
     const atMs = unixMs();
     await sleep(3_000);
     const tally = await load.stop();
+    sent += tally.sent;
     const during = tally.between(fromMs, atMs);
     const harmed = tally.where((one) => one.outcome === "failed" || one.outcome === "cut");
     const after = await reloads();
@@ -125,6 +134,10 @@ describe("a VM traps", () => {
     assert.ok(lastSentMs(harmed, atMs) < RELOADED_MS_MAX + 1_000);
     assert.ok(grown("success") >= 1);
     assert.equal(grown("failure"), 0);
+    // What a VM decided in its last moments is lost with it; nothing is counted twice.
+    await sleep(TOLD_MS);
+    const decided = (await decisionsTold(stack.sidecar.url)) - told;
+    assert.ok(decided <= sent && decided > 0.5 * sent, `${decided} decisions of ${sent} requests`);
   });
 });
 

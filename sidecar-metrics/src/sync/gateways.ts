@@ -80,9 +80,13 @@ export class Gateways {
   }
 }
 
-/** The growth of a counter; one that fell began anew. */
+/**
+ * The growth of a counter of one gateway, which is a sum over its VMs. It falls when a VM is gone,
+ * or when another one reports that has seen its neighbours a moment ago: what is left of it was
+ * added before. A gateway that starts anew has another incarnation.
+ */
 function grown(before: number | null | undefined, now: number | null): number {
   if (now === null) return 0;
   const from = before ?? 0;
-  return now >= from ? now - from : now;
+  return Math.max(0, now - from);
 }

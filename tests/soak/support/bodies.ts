@@ -48,7 +48,7 @@ export class Bodies {
   }
 
   completion(): object {
-    return { prompt: (this.pick(this.shared) as string) + this.text(300), ...this.common() };
+    return { prompt: this.pick(this.shared) + this.text(300), ...this.common() };
   }
 
   embedding(): object {
@@ -65,7 +65,7 @@ export class Bodies {
     const whole = JSON.stringify(this.chat());
     const cut = whole.slice(0, 1 + this.below(whole.length - 2));
     const others = ["{", "[]", "null", '{"messages": [1, 2', `${whole}}`, "\u0000\u0001", cut];
-    return this.pick([...others, whole.replace("messages", "massages")]) as string;
+    return this.pick([...others, whole.replace("messages", "massages")]);
   }
 
   below(bound: number): number {

@@ -9,6 +9,8 @@ const GRACE_MS = 250;
 export interface Account {
   /** Requests by outcome and cause, as `answered` or `cut | pod killed`. */
   counts: Map<string, number>;
+  /** The same causes: the most that one fault alone explains. */
+  mostOfOne: Map<string, number>;
   unexplained: { result: Result; logged: LoggedRequest | undefined }[];
   /** Answered to the client, and not in Envoy's log; in the log, and sent by none. */
   unlogged: Result[];
@@ -23,16 +25,24 @@ export function account(
   faults: readonly Fault[],
 ): Account {
   const counts = new Map<string, number>();
+  const mostOfOne = new Map<string, number>();
+  const byFault = new Map<Fault, number>();
   const unexplained: Account["unexplained"] = [];
   for (const result of results) {
     const logged = log.get(result.id);
-    const cause = causeOf(result, logged, faults);
+    const fault = faults.find((one) => mayCause(one, result, logged));
+    const cause = causeOf(result, fault);
     if (cause === null) unexplained.push({ result, logged });
     else counts.set(cause, (counts.get(cause) ?? 0) + 1);
+    if (cause === null || fault === undefined) continue;
+    const ofOne = (byFault.get(fault) ?? 0) + 1;
+    byFault.set(fault, ofOne);
+    mostOfOne.set(cause, Math.max(mostOfOne.get(cause) ?? 0, ofOne));
   }
   const ids = new Set(results.map(({ id }) => id));
   return {
     counts,
+    mostOfOne,
     unexplained,
     unlogged: results.filter(({ id, status }) => status !== 0 && !log.has(id)),
     unsent: [...log.values()].filter(({ id }) => !ids.has(id)),
@@ -45,14 +55,9 @@ function isDecided({ first, upstream, status }: LoggedRequest): boolean {
   return first !== "" || upstream !== "" || status !== 0;
 }
 
-function causeOf(
-  result: Result,
-  logged: LoggedRequest | undefined,
-  faults: readonly Fault[],
-): string | null {
+function causeOf(result: Result, fault: Fault | undefined): string | null {
   if (result.outcome === "answered") return "as it should be";
   if (result.outcome === "left") return "its client left";
-  const fault = faults.find((one) => mayCause(one, result, logged));
   if (fault === undefined) return null;
   const what = result.outcome === "status" ? `status ${result.status}` : result.outcome;
   return `${what} | ${fault.kind.name}`;

@@ -115,6 +115,11 @@ export class Plans {
       case "leaves in its upload":
         plan.uploadMs = LEAVES_MS_MAX * 2;
         break;
+      case "chat":
+      case "leaves before headers":
+      case "leaves unanswered":
+      case "leaves in the answer":
+        break;
     }
     if (plan.kind !== "chat") plan.leavesAfterMs = this.random() * LEAVES_MS_MAX;
     // So that there is an answer to leave.

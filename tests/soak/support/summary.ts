@@ -18,7 +18,7 @@ export function summaryOf(soaked: Soaked): string[] {
     `${results.length} requests, ${streams} of them streams:`,
     ...wrapped(kinds),
     "outcomes:",
-    ...table(soaked.counts),
+    ...table(soaked.counts, soaked.mostOfOne),
     ...table(new Map([["unexplained", soaked.unexplained.length]])),
     `${trouble.faults.length} faults:`,
     ...table(countsOf(trouble.faults.map(({ kind }) => kind.name))),
@@ -41,10 +41,17 @@ export function countsOf(names: readonly string[]): Map<string, number> {
 }
 
 /** Name and count each, most frequent first. */
-function table(counts: ReadonlyMap<string, number>): string[] {
+function table(
+  counts: ReadonlyMap<string, number>,
+  mostOfOne: ReadonlyMap<string, number> = new Map(),
+): string[] {
   return [...counts]
     .sort(([, a], [, b]) => b - a)
-    .map(([name, count]) => `${String(count).padStart(8)}  ${name}`);
+    .map(([name, count]) => {
+      const most = mostOfOne.get(name);
+      const ofOne = most === undefined ? "" : `, at most ${most} by one`;
+      return `${String(count).padStart(8)}  ${name}${ofOne}`;
+    });
 }
 
 function memoryLine(name: string, warm: number, end: number): string {

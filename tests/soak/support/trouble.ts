@@ -28,7 +28,7 @@ export class Trouble {
   private readonly underWay = new Set<Promise<void>>();
   private readonly taken = new Set<string>();
   private bag: FaultKind[] = [];
-  private problem: unknown = null;
+  private problem: Error | null = null;
 
   constructor(
     private readonly stack: Stack,
@@ -60,7 +60,7 @@ export class Trouble {
     const place = kind.place === "pod" ? pod.name : kind.place;
     this.taken.add(place);
     const one = this.last(kind, pod, lastsMs)
-      .catch((error: unknown) => (this.problem ??= error))
+      .catch((error: unknown) => (this.problem ??= new Error(`a fault failed: ${String(error)}`)))
       .then(() => {
         this.underWay.delete(one);
         this.taken.delete(place);

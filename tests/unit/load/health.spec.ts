@@ -120,12 +120,68 @@ describe("an ejected pod", () => {
     const b = new Vm(4);
     a.fails(2, 3);
     b.health.tick(NOW_MS);
-    expect(a.health.claimProbe(NOW_MS + 999)).toBe(-1);
-    expect(a.health.claimProbe(NOW_MS + 1000)).toBe(2);
-    expect(a.health.claimProbe(NOW_MS + 1001)).toBe(-1);
-    expect(b.health.claimProbe(NOW_MS + 1001)).toBe(-1);
+    expect(a.health.claimProbe(NOW_MS + 999, false)).toBe(-1);
+    expect(a.health.claimProbe(NOW_MS + 1000, false)).toBe(2);
+    expect(a.health.claimProbe(NOW_MS + 1001, false)).toBe(-1);
+    expect(b.health.claimProbe(NOW_MS + 1001, false)).toBe(-1);
     // The VM that sent it has ended.
-    expect(b.health.claimProbe(NOW_MS + 61000)).toBe(2);
+    expect(b.health.claimProbe(NOW_MS + 61000, false)).toBe(2);
+  });
+
+  test("is tried by a critical request where no other has come for 5 s", () => {
+    const vm = new Vm(4);
+    vm.fails(2, 3);
+    expect(vm.health.claimProbe(NOW_MS + 5999, true)).toBe(-1);
+    expect(vm.health.claimProbe(NOW_MS + 6000, true)).toBe(2);
+  });
+
+  test("that is silent is tried 30 s later where requests wait there", () => {
+    const vm = new Vm(4);
+    vm.endpoints.at(2).ownInFlight = 1;
+    vm.endpoints.at(2).noteOverdue(NOW_MS);
+    vm.health.tick(NOW_MS + 4500);
+    expect(vm.pickable).toBe("0 1 3");
+    expect(vm.health.claimProbe(NOW_MS + 35499, false)).toBe(-1);
+    expect(vm.health.claimProbe(NOW_MS + 35500, false)).toBe(2);
+  });
+
+  test("leaves nothing behind when it has left the pool", () => {
+    const vm = new Vm(4);
+    const other = new Vm(4);
+    vm.fails(2, 3);
+    vm.endpoints.at(2).isListed = false;
+    vm.health.tick(NOW_MS + 10);
+    vm.endpoints.at(2).isListed = true;
+    vm.health.tick(NOW_MS + 20);
+    other.health.tick(NOW_MS + 20);
+    expect(vm.pickable).toBe("0 1 2 3");
+    expect(other.pickable).toBe("0 1 2 3");
+  });
+
+  test("stays out where an answer from before speaks for it", () => {
+    const a = new Vm(4);
+    const b = new Vm(4);
+    a.fails(2, 2);
+    b.health.tick(NOW_MS - 10);
+    a.fails(2, 1);
+    // This VM has not looked since.
+    b.health.succeeded(2, false);
+    a.health.tick(NOW_MS + 10);
+    expect(a.pickable).toBe("0 1 3");
+  });
+
+  test("that left the list with a probe under way is tried again once it is back", () => {
+    const vm = new Vm(4);
+    vm.fails(2, 3);
+    expect(vm.health.claimProbe(NOW_MS + 1000)).toBe(2);
+    vm.endpoints.at(2).isListed = false;
+    vm.health.tick(NOW_MS + 1500);
+    vm.health.releaseProbe(2, NOW_MS + 1600);
+    vm.endpoints.at(2).isListed = true;
+    vm.health.tick(NOW_MS + 2000);
+    expect(vm.pickable).toBe("0 1 3");
+    expect(vm.health.claimProbe(NOW_MS + 2599)).toBe(-1);
+    expect(vm.health.claimProbe(NOW_MS + 2600)).toBe(2);
   });
 
   test("waits twice as long after each failed probe, and is back after a good one", () => {
@@ -134,9 +190,9 @@ describe("an ejected pod", () => {
     let nowMs = NOW_MS;
     let waitMs: f64 = 1000;
     for (let i = 0; i < 8; i++) {
-      expect(vm.health.claimProbe(nowMs + waitMs - 1)).toBe(-1);
+      expect(vm.health.claimProbe(nowMs + waitMs - 1, false)).toBe(-1);
       nowMs += waitMs;
-      expect(vm.health.claimProbe(nowMs)).toBe(2);
+      expect(vm.health.claimProbe(nowMs, false)).toBe(2);
       vm.health.failed(2, nowMs, true);
       waitMs = Math.min(waitMs * 2, 60000);
     }
@@ -149,6 +205,7 @@ describe("an ejected pod", () => {
   test("that was silent comes back with its first progress, at whichever VM", () => {
     const a = new Vm(4);
     const b = new Vm(4);
+    a.endpoints.at(2).ownInFlight = 1;
     a.endpoints.at(2).noteOverdue(NOW_MS);
     a.health.tick(NOW_MS + 4499);
     expect(a.pickable).toBe("0 1 2 3");
