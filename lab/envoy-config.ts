@@ -8,6 +8,11 @@ const API = "type.googleapis.com/envoy.";
 const BUFFER_BYTES_MAX = 32 << 20;
 const CONNECTIONS_MAX = 100_000;
 const RELOAD_INTERVAL = "0.2s";
+/**
+ * As in manifests/base/52-backend-traffic-llm-gw.yaml; a test compares them. No 500: a prompt that
+ * breaks an engine would be sent on to break the next one.
+ */
+export const RETRY_STATUSES: readonly number[] = [502, 503];
 
 /** The header that names the pod; the filter's key `destinationHeader` must be the same. */
 export const DESTINATION_HEADER = "x-gateway-destination-endpoint";
@@ -48,10 +53,8 @@ export interface ListenerOptions {
   host?: string;
   cluster: string;
   filter?: FilterOptions;
-  /** Tries after the first, on another host, for connect failures, resets and `retryStatuses`. */
+  /** Tries after the first, on another host, for connect failures, resets and `RETRY_STATUSES`. */
   retries?: number;
-  /** Absent: every 5xx. */
-  retryStatuses?: number[];
   /** Let WebSocket upgrades through. */
   upgrades?: boolean;
   bufferBytesMax?: number;
@@ -193,11 +196,10 @@ function wasmFilter(filter: FilterOptions): Json {
 }
 
 function route(options: ListenerOptions): Json {
-  const { cluster, retries = 0, retryStatuses } = options;
-  const statuses = retryStatuses === undefined ? "5xx" : "retriable-status-codes";
+  const { cluster, retries = 0 } = options;
   const retryPolicy = {
-    retry_on: `connect-failure,refused-stream,reset,${statuses}`,
-    ...(retryStatuses === undefined ? {} : { retriable_status_codes: retryStatuses }),
+    retry_on: "connect-failure,refused-stream,reset,retriable-status-codes",
+    retriable_status_codes: RETRY_STATUSES,
     num_retries: retries,
     // The second address of the destination header is taken by the retry itself; this keeps the
     // fallback policy from choosing a host that failed already.

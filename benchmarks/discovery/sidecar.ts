@@ -1,11 +1,11 @@
 // The sidecar as its own process, and what a filter would see of it.
-import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
 import { freePort } from "../../lab/ports.js";
 import { type Child, start } from "../../lab/processes.js";
+import { residentMiB } from "../../lab/resident-memory.js";
 import { cpuMs } from "../envoy/cpu.js";
 import { NAMESPACE, type World } from "./world.js";
 
@@ -90,8 +90,7 @@ export class Sidecar {
   }
 
   get rssMib(): number {
-    const status = readFileSync(`/proc/${this.child.pid}/status`, "utf8");
-    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+    return residentMiB(this.child.pid);
   }
 
   /** Share of one core that the process uses over some seconds in which nobody asks it. */

@@ -1,4 +1,5 @@
 // Whole HTTP requests, made once: 64 prompts in 16 groups, each group sharing its first half.
+import { randomFrom } from "../../lab/random.js";
 
 const PROMPTS = 64;
 const GROUPS = 16;
@@ -8,7 +9,7 @@ const WORD_LETTERS_MAX = 9;
 
 /** One buffer for each distinct prompt of `promptBytes`, ready to be written to a socket. */
 export function makeRequests(promptBytes: number): Buffer[] {
-  const random = mulberry32(SEED);
+  const random = randomFrom(SEED);
   const sharedBytes = Math.floor(promptBytes / 2);
   const shared = Array.from({ length: GROUPS }, () => words(random, sharedBytes));
   return Array.from({ length: PROMPTS }, (_, i) => {
@@ -35,15 +36,4 @@ function words(random: () => number, bytes: number): string {
     length += word.length;
   }
   return parts.join("").slice(0, bytes);
-}
-
-/** Tommy Ettinger's generator: small, and the same everywhere. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,7 +1,7 @@
 // Turns the series into figures, verdicts and a table of at most 80 columns.
 import { differences, shares, type Series } from "./measure.js";
 import { ADDED_CPU_MS_MAX, PEAK_SHARE_MIN } from "./options.js";
-import { judge, quantile, spread, type Spread, type Verdict } from "./statistics.js";
+import { judge, median, spread, type Spread, type Verdict } from "./statistics.js";
 
 export interface SizeResult {
   sizeKb: number;
@@ -94,10 +94,6 @@ export function render(result: SizeResult): string {
     );
   }
   return lines.join("\n");
-}
-
-function median(values: number[]): number {
-  return quantile(values, 0.5);
 }
 
 function flat(one: Spread): { value: number; q1: number; q3: number } {

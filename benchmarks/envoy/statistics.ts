@@ -16,10 +16,14 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return low + (high - low) * (at - Math.floor(at));
 }
 
+export function median(values: ArrayLike<number>): number {
+  return quantile(values, 0.5);
+}
+
 export function spread(values: ArrayLike<number>): Spread {
   return {
     q1: quantile(values, 0.25),
-    median: quantile(values, 0.5),
+    median: median(values),
     q3: quantile(values, 0.75),
   };
 }
@@ -32,7 +36,7 @@ export type Verdict = "ok" | "over" | "not resolved on this machine";
  * cannot tell.
  */
 export function judge(differences: number[], control: number[], limit: number): Verdict {
-  const noise = quantile(control.map(Math.abs), 0.5);
+  const noise = median(control.map(Math.abs));
   if (!(noise <= limit / 3)) return "not resolved on this machine";
-  return quantile(differences, 0.5) <= limit ? "ok" : "over";
+  return median(differences) <= limit ? "ok" : "over";
 }

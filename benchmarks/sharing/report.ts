@@ -1,5 +1,5 @@
 // The benchmark's tables, at most 80 columns: medians over the rounds, and their ranges.
-import { quantile } from "../envoy/statistics.js";
+import { median } from "../envoy/statistics.js";
 import { firstSeconds, REPLAY_SECONDS, type Join } from "./join.js";
 import type { Lag } from "./lag.js";
 import type { Variant } from "./options.js";
@@ -187,10 +187,6 @@ function change(values: readonly number[], digits: number, unit: string): string
 function signed(value: number, digits: number): string {
   const text = value.toFixed(digits);
   return text.startsWith("-") ? text : `+${text}`;
-}
-
-function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
 }
 
 function row(cells: string[], columns = CELL_COLUMNS): string {

@@ -93,8 +93,10 @@ export class Health {
     for (let i: i32 = <i32>this.rowCount - 1; i >= 0; i--) {
       if (this.endpointOf(this.at(<u32>i)) == null) this.remove(<u32>i);
     }
+    if (this.rowCount == had) return;
     // Where another VM has written meanwhile, the next tick does it.
-    if (this.rowCount < had) this.write();
+    this.write();
+    this.apply();
   }
 
   /** A model request failed there. `isProbe`: it was sent to see whether it would. */

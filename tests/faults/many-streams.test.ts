@@ -1,12 +1,13 @@
 // Thousands of streams and idle connections at a time: none is lost, others are served beside them.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { freePorts, LOOPBACK } from "../../lab/ports.js";
 import { start, until, type Child } from "../../lab/processes.js";
+import { residentMiB } from "../../lab/resident-memory.js";
+import { percentile } from "../../lab/summary.js";
 import { startRig, type Rig } from "../e2e/support/rig.js";
 import type { ManyResult } from "./support/many-connections-main.js";
 import { msUntilIdle } from "./support/observe.js";
@@ -63,7 +64,7 @@ describe("at a time", () => {
     load = startSteadyLoad({ urls: rig.urls, body: shortChats() });
     await sleep(BASE_MS);
     const aloneMs = unixMs();
-    const rssBefore = rssMiB(rig.envoy.pid);
+    const rssBefore = Math.round(residentMiB(rig.envoy.pid));
     clients = await start({
       name: "many connections",
       command: process.execPath,
@@ -78,13 +79,13 @@ describe("at a time", () => {
     const openMs = unixMs();
     await sleep(2_000);
     const inFlight = (await rig.envoy.stat("wasmcustom.warmroute_in_flight")) ?? 0;
-    const rssOpen = rssMiB(rig.envoy.pid);
+    const rssOpen = Math.round(residentMiB(rig.envoy.pid));
     const besideMs = unixMs();
     await until("all streams have ended", said("result"), OPEN_MS_MAX);
     const result = JSON.parse(/^result (.*)$/m.exec(clients.output)?.[1] ?? "{}") as ManyResult;
     const tally = await load.stop();
     await msUntilIdle(rig.envoy);
-    const rssAfter = rssMiB(rig.envoy.pid);
+    const rssAfter = Math.round(residentMiB(rig.envoy.pid));
     const alone = tally.between(0, aloneMs);
     const beside = tally.between(openMs, besideMs);
     promise(
@@ -106,14 +107,9 @@ function argsOf(values: Record<string, number | undefined>): string[] {
   return Object.entries(values).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
-function rssMiB(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024);
-}
-
 function p99(tally: Tally): string {
   const times = tally.results
     .map((one) => (one.firstByteMs ?? one.endMs) - one.dueMs)
     .sort((one, other) => one - other);
-  return (times[Math.floor(times.length * 0.99)] ?? NaN).toFixed(0);
+  return percentile(times, 0.99).toFixed(0);
 }

@@ -4,10 +4,11 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
+import { RETRY_STATUSES } from "../../lab/envoy-config.js";
 import { projectPath } from "../../scripts/config/project.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
-import { RETRIES, RETRY_STATUSES, startStack, type Stack } from "./support/stack.js";
+import { RETRIES, startStack, type Stack } from "./support/stack.js";
 import { startSteadyLoad } from "./support/steady-load.js";
 
 const SECONDS = 2;

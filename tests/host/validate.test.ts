@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { randomFrom } from "../../lab/random.js";
 import { fileURLToPath } from "node:url";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import asc from "assemblyscript/asc";
@@ -64,16 +65,6 @@ function judge(probe: Probe, bytes: Uint8Array): string | null {
   probe.release(p);
   assert.equal(line === "", isTaken, line);
   return isTaken ? null : line;
-}
-
-/** Mulberry32: numbers in [0, 1) from a seed. */
-function seeded(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 type Property = {
@@ -166,7 +157,7 @@ describe("the JSON Schema and the filter", () => {
   });
 
   test("agree on random configurations", () => {
-    const random = seeded(20240501);
+    const random = randomFrom(20240501);
     let taken = 0;
     const cases = 4000;
     for (let i = 0; i < cases; i++) {
@@ -181,7 +172,7 @@ describe("the JSON Schema and the filter", () => {
   });
 
   test("agree on whatever the filter takes of damaged bytes, and no bytes trap it", () => {
-    const random = seeded(7);
+    const random = randomFrom(7);
     for (let i = 0; i < 4000; i++) {
       const bytes = Buffer.from(makeConfig(schema, random));
       for (let damage = 0; damage <= i % 4; damage++) {

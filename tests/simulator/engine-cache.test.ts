@@ -1,13 +1,14 @@
 // The prefix cache: hashes of blocks, the pool's books, and hits against a naive second cache.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../lab/random.js";
 import { hashSegments, hashTokens } from "../../simulator/engine/block-hash.js";
 import { BlockPool } from "../../simulator/engine/block-pool.js";
 import { KvManager } from "../../simulator/engine/kv-manager.js";
 import { engineOptions } from "../../simulator/engine/options.js";
 import { Sequence } from "../../simulator/engine/sequence.js";
 import { NaiveCache, type NaiveHolder } from "./engine-naive-cache.js";
-import { seededRandom, uniform } from "./virtual-pods.js";
+import { uniform } from "./virtual-pods.js";
 
 const FREE_TIMING = {
   stepMs: 1,
@@ -91,7 +92,7 @@ test("of blocks with equal content the oldest is found, until it is evicted", ()
 
 /** Random sequences come, grow, end, and the model and the naive cache must agree at every step. */
 function compareWithNaive(seed: number): void {
-  const random = seededRandom(seed);
+  const random = randomFrom(seed);
   const blockTokens = 4;
   const blockCount = 24;
   const options = engineOptions({

@@ -1,9 +1,10 @@
 // The engine model reproduces the published benchmark (V0) and a row of the policy study (V1).
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../lab/random.js";
 import { hashSegments } from "../../simulator/engine/block-hash.js";
 import { profile } from "../../simulator/engine/profiles.js";
-import { mean, quantile, seededRandom, uniform, VirtualPods } from "./virtual-pods.js";
+import { mean, quantile, uniform, VirtualPods } from "./virtual-pods.js";
 
 interface Result {
   meanMs: number;
@@ -31,7 +32,7 @@ const CLOSED_LOOP = { pods: 5, requests: 3000, concurrency: 60 };
 
 /** Input 1,000 + U[800, 4,000], output U[600, 3,000], 60 requests in flight all the time. */
 function runClosedLoop(rule: "random" | "round robin", seed: number): Result {
-  const random = seededRandom(seed);
+  const random = randomFrom(seed);
   const pods = new VirtualPods(CLOSED_LOOP.pods, profile("qwq-32b-4xa10-v0"));
   let sent = 0;
   let outputTokens = 0;
@@ -69,7 +70,7 @@ function runClosedLoop(rule: "random" | "round robin", seed: number): Result {
 
 /** The study's `random 15/s`: common 1,000 + unique U[800, 4,000), output U[200, 1,200), 240 s. */
 function runOpenLoop(seed: number): Result {
-  const random = seededRandom(seed);
+  const random = randomFrom(seed);
   const podCount = 8;
   const pods = new VirtualPods(podCount, profile("qwen3-32b-2xh100-v1"));
   const ratePerS = 15;

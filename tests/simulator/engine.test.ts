@@ -1,12 +1,13 @@
 // The engine's schedulers: step by step on cases worked out by hand, then on random histories.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../lab/random.js";
 import { hashTokens } from "../../simulator/engine/block-hash.js";
 import { Engine } from "../../simulator/engine/engine.js";
 import type { EngineConfig } from "../../simulator/engine/options.js";
 import { profile, PROFILES } from "../../simulator/engine/profiles.js";
 import type { EngineRequest, Sequence } from "../../simulator/engine/sequence.js";
-import { seededRandom, uniform } from "./virtual-pods.js";
+import { uniform } from "./virtual-pods.js";
 
 const V1: EngineConfig = {
   scheduler: "v1",
@@ -238,7 +239,7 @@ test("every profile has sane options and runs a request", () => {
 
 /** Requests come, end and are cancelled at random on a cache that is too small for them. */
 function runRandomHistory(config: EngineConfig, seed: number): void {
-  const random = seededRandom(seed);
+  const random = randomFrom(seed);
   const engine = new Engine<null>({ ...config, kvTokens: 2000, maxStepTokens: 300, maxRunning: 8 });
   const all: Sequence<null>[] = [];
   const check = (): void => {

@@ -1,13 +1,13 @@
 // Figures of runs: distributions, what counts as steady, means over seeds, intervals.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { randomFrom } from "../../lab/random.js";
 import { Collector } from "../../simulator/run/collector.js";
 import { meanFigures, type Figures } from "../../simulator/run/figures.js";
 import { pairedInterval, studentT } from "../../simulator/run/intervals.js";
 import { LogHistogram } from "../../simulator/run/log-histogram.js";
 import type { Load } from "../../simulator/traffic/traffic.js";
 import type { StepOutcome } from "../../simulator/engine/engine.js";
-import { seededRandom } from "./virtual-pods.js";
 import { shortRun } from "./run-support.js";
 
 function near(actual: number, expected: number, error: number): void {
@@ -15,7 +15,7 @@ function near(actual: number, expected: number, error: number): void {
 }
 
 test("quantiles of many values are within half a percent of those of the sorted values", () => {
-  const random = seededRandom(5);
+  const random = randomFrom(5);
   const histogram = new LogHistogram();
   const values = Array.from({ length: 20_000 }, () => 10 ** (random() * 6 - 1));
   for (const value of values) histogram.add(value);

@@ -2,16 +2,17 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
+import { randomFrom } from "../../lab/random.js";
 import { projectPath } from "../../scripts/config/project.js";
 import { EventQueue } from "../../simulator/run/event-queue.js";
 import { Collector } from "../../simulator/run/collector.js";
 import { meanFigures } from "../../simulator/run/figures.js";
 import { chatBody, contentText } from "../../simulator/traffic/body.js";
 import { single } from "../../simulator/traffic/traffic.js";
-import { seededRandom, uniform } from "./virtual-pods.js";
+import { uniform } from "./virtual-pods.js";
 
 test("events come by time, those of one time in the order in which they were added", () => {
-  const random = seededRandom(3);
+  const random = randomFrom(3);
   const queue = new EventQueue();
   const added = Array.from({ length: 2000 }, (_, order) => ({
     atMs: uniform(random, 0, 50),

@@ -6,17 +6,6 @@ import { EventQueue } from "../../simulator/run/event-queue.js";
 
 export type Random = () => number;
 
-/** mulberry32: a small generator with a seed, so a run repeats. */
-export function seededRandom(seed: number): Random {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 /** A whole number in [low, high). */
 export function uniform(random: Random, low: number, high: number): number {
   return low + Math.floor(random() * (high - low));

@@ -1,4 +1,5 @@
 // The prompts of a steady load: a few that many begin with, each with an end of its own.
+import { prose } from "../../e2e/support/rig.js";
 
 const MODEL = "demo";
 /** Shared beginnings: each pod comes to hold some of them. */
@@ -40,11 +41,4 @@ export function shortChats(options: PromptOptions = {}): (id: number) => object 
     max_tokens: shortest + (id % (longest - shortest + 1)),
     ignore_eos: true,
   });
-}
-
-/** Text of that many bytes that begins with what tells it from others. */
-export function prose(name: string, bytes: number): string {
-  let text = "";
-  for (let i = 0; text.length < bytes; i++) text += `${name}, sentence ${i} of it. `;
-  return text.slice(0, bytes);
 }

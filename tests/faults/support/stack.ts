@@ -26,7 +26,6 @@ export const POOL = "default";
 export const WORKERS = 2;
 /** As in manifests/base/52-backend-traffic-llm-gw.yaml; a test compares them. */
 export const RETRIES = 2;
-export const RETRY_STATUSES = [502, 503];
 const PODS = 4;
 
 export interface StackOptions {
@@ -166,7 +165,6 @@ function listenerOf(options: StackOptions, port: number, logPath: string): Stack
       port,
       cluster: POOL,
       retries: RETRIES,
-      retryStatuses: RETRY_STATUSES,
       accessLog: accessLogTo(logPath),
       ...options.listener,
       filter: {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { prose, send } from "../../e2e/support/rig.js";
+import { promise } from "../../faults/support/promise-table.js";
 import type { Condition, KubeObject } from "../support/kube-api.js";
 import { CHAT, shortChat } from "../support/world.js";
 import { DESTINATION, lastOf, Traffic, until } from "./client.js";
@@ -70,9 +71,11 @@ describe("Envoy Gateway starts while the registry is down", () => {
       `${count} requests on llm-gw, ${failures.length} kinds of failure`,
       `registry back and Envoy Gateway restarted: chosen after ${(ms / 1000).toFixed(1)} s`,
     ];
-    const fault = "Kubernetes: registry down, Envoy Gateway restarted";
-    const promise = "the listener goes on, by LeastRequest; Envoy Gateway takes the filter off";
-    console.log(`figure: ${fault} | ${promise} | ${measured.join("; ")}`);
+    promise(
+      "Kubernetes: registry down, Envoy Gateway restarted",
+      "the listener goes on, by LeastRequest; Envoy Gateway takes the filter off",
+      measured.join("; "),
+    );
     assert.deepEqual(failures, []);
   });
 });

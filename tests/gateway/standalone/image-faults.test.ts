@@ -1,8 +1,9 @@
 // The filter's image cannot be had, under traffic: what each listener answers, and the way back.
 import assert from "node:assert/strict";
-import { after, before, describe, test, type TestContext } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../../../lab/processes.js";
+import { promise } from "../../faults/support/promise-table.js";
 import { askUntil, promptOf, untilRouted } from "./support/ask.js";
 import { LLM_LISTENER, wasmOf } from "./support/envoy-state.js";
 import { filterVersion, pushModule } from "./support/images.js";
@@ -55,10 +56,13 @@ describe("the filter's image cannot be had", () => {
   });
 
   /** Applies, waits for the status and for what requests meet then, and goes back to `right`. */
-  async function meet(
-    t: TestContext,
-    fault: { name: string; settings: Applied; message: RegExp; meets?: Ending; right?: Applied },
-  ): Promise<void> {
+  async function meet(fault: {
+    name: string;
+    settings: Applied;
+    message: RegExp;
+    meets?: Ending;
+    right?: Applied;
+  }): Promise<void> {
     const { name, settings, message, meets = "plain", right = good() } = fault;
     const fromMs = performance.now();
     await rig.apply(settings);
@@ -71,70 +75,70 @@ describe("the filter's image cannot be had", () => {
     const tally = watch.tally(fromMs);
     const measured = `${words(tally)}; right again: chosen after ${seconds(chosenMs - backMs)}`;
     const promised = meets === "plain" ? SERVES : "500 until it is right again";
-    figure(t, name, promised, `${measured}; ${statusOf(accepted)}`);
+    promise(name, promised, `${measured}; ${statusOf(accepted)}`);
     assert.equal(tally.http.failed, 0);
     if (meets === "plain") assert.equal(tally.llm.failed, 0, `failed: ${tally.failures.join()}`);
     else assert.deepEqual(tally.failures, ["500"]);
   }
 
-  test("a tag that is gone: with the digest that it had, nothing changes", async (t) => {
+  test("a tag that is gone: with the digest that it had, nothing changes", async () => {
     const fromMs = performance.now();
     await applyAnother({ image: ABSENT, digest });
     const tally = watch.tally(fromMs);
-    figure(t, "tag gone, its digest pulled before", GOES_ON, words(tally));
+    promise("tag gone, its digest pulled before", GOES_ON, words(tally));
     assert.deepEqual([tally.llm.plain, tally.llm.failed, tally.http.failed], [0, 0, 0]);
   });
 
-  test("a tag that does not exist", async (t) => {
+  test("a tag that does not exist", async () => {
     const settings = { image: ABSENT, digest: OTHER };
-    await meet(t, { name: "tag missing", settings, message: /MANIFEST_UNKNOWN/ });
+    await meet({ name: "tag missing", settings, message: /MANIFEST_UNKNOWN/ });
   });
 
-  test("a digest that is not the tag's", async (t) => {
+  test("a digest that is not the tag's", async () => {
     const settings = { ...good(), digest: OTHER };
     const hex = digest.replace("sha256:", "");
     const message = new RegExp(`checksum ${hex}, which does not match: 1{64}`);
-    await meet(t, { name: "wrong digest", settings, message });
+    await meet({ name: "wrong digest", settings, message });
   });
 
-  test("a pull secret that is wrong, and one that is not there", async (t) => {
+  test("a pull secret that is wrong, and one that is not there", async () => {
     const right = login(LOGIN.password);
     const wrong = login("a-wrong-password");
     const absent: Applied = { ...right, pull: "absent" };
     await applyAnother(right);
-    await meet(t, { name: "pull secret wrong", settings: wrong, message: /UNAUTHORIZED/, right });
-    await meet(t, { name: "pull secret missing", settings: absent, message: /does not exist/ });
+    await meet({ name: "pull secret wrong", settings: wrong, message: /UNAUTHORIZED/, right });
+    await meet({ name: "pull secret missing", settings: absent, message: /does not exist/ });
   });
 
-  test("with failOpen: false the listener answers 500", async (t) => {
+  test("with failOpen: false the listener answers 500", async () => {
     const settings = { image: ABSENT, digest: OTHER, failOpen: false };
     const name = "tag missing, failOpen: false";
-    await meet(t, { name, settings, message: /MANIFEST_UNKNOWN/, meets: "failed" });
+    await meet({ name, settings, message: /MANIFEST_UNKNOWN/, meets: "failed" });
   });
 
-  test("on the canary's listener it shows, and harms no one on llm-gw", async (t) => {
+  test("on the canary's listener it shows, and harms no one on llm-gw", async () => {
     const fromMs = performance.now();
     await rig.apply({ ...good(), next: { image: ABSENT, digest: OTHER } });
     const isBroken = ({ status }: { status: number }): boolean => status === 500;
     await askUntil("500 on the canary", () => promptOf("x"), isBroken, NEXT_URL);
     await watch.untilAll("chosen");
     const tally = watch.tally(fromMs);
-    figure(t, "tag missing on the canary", `${GOES_ON}; 500 on the canary`, words(tally));
+    promise("tag missing on the canary", `${GOES_ON}; 500 on the canary`, words(tally));
     assert.deepEqual([tally.llm.plain, tally.llm.failed, tally.http.failed], [0, 0, 0]);
   });
 
-  test("the registry is down: what was pulled goes on, with changes", async (t) => {
+  test("the registry is down: what was pulled goes on, with changes", async () => {
     const fromMs = performance.now();
     await rig.registry.stop();
     await rig.apply({ ...good(), config: { slackMs: 21 } });
     await until("the change is in force", () => isConfigured(21), CHANGE_TIMEOUT_MS);
     await watch.untilAll("chosen");
     const tally = watch.tally(fromMs);
-    figure(t, "registry down, configuration changed", GOES_ON, words(tally));
+    promise("registry down, configuration changed", GOES_ON, words(tally));
     assert.deepEqual([tally.llm.plain, tally.llm.failed, tally.http.failed], [0, 0, 0]);
   });
 
-  test("Envoy Gateway starts while it is down: no filter until the next change", async (t) => {
+  test("Envoy Gateway starts while it is down: no filter until the next change", async () => {
     await rig.gateway.restart();
     // Its Envoy ended with it: standalone there is no listener meanwhile.
     await askUntil(
@@ -156,7 +160,7 @@ describe("the filter's image cannot be had", () => {
     const back = `registry back: ${idle.llm.chosen} chosen in ${seconds(IDLE_MS)} without a change`;
     const changed = `chosen ${seconds(chosenMs - changeMs)} after one`;
     const name = "registry down, Envoy Gateway restarted";
-    figure(t, name, SERVES, `${words(tally)}; ${back}, ${changed}; ${statusOf(accepted)}`);
+    promise(name, SERVES, `${words(tally)}; ${back}, ${changed}; ${statusOf(accepted)}`);
     assert.deepEqual([tally.llm.failed, tally.http.failed, idle.llm.chosen], [0, 0, 0]);
   });
 
@@ -176,10 +180,6 @@ describe("the filter's image cannot be had", () => {
     return value.includes(`"slackMs":${slackMs}`);
   }
 });
-
-function figure(t: TestContext, fault: string, promise: string, measured: string): void {
-  t.diagnostic(`figure: ${fault} | ${promise} | ${measured}`);
-}
 
 function words({ llm, http, failures }: Tally): string {
   const why = failures.length === 0 ? "" : ` (${failures.join(", ")})`;

@@ -1,6 +1,7 @@
 // The sums of the gateways' loads against sums done plainly, and their bounds.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../../lab/random.js";
 import { loadOf } from "../../../sidecar-metrics/src/sharing/load.js";
 import {
   LoadLedger,
@@ -8,7 +9,6 @@ import {
   SILENT_AFTER_MS,
 } from "../../../sidecar-metrics/src/sharing/load-ledger.js";
 import type { SharedLoad } from "../../../sidecar-metrics/src/sync/table.js";
-import { seeded } from "../support/sharing.js";
 
 function load(inFlight: number, more: Partial<SharedLoad> = {}): SharedLoad {
   return { inFlight, unprefilled: 0, backlogTokens: 0, kvTokens: 0, ...more };
@@ -17,7 +17,7 @@ function load(inFlight: number, more: Partial<SharedLoad> = {}): SharedLoad {
 const NOTHING = load(0);
 
 test("sums are the plain sums of the others, over thousands of steps", () => {
-  const random = seeded(2);
+  const random = randomFrom(2);
   const upTo = (end: number): number => Math.floor(random() * end);
   const ledger = new LoadLedger();
   const plain = new Map<string, Map<number, SharedLoad>>();

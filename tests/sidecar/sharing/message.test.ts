@@ -1,6 +1,7 @@
 // The message between sidecars against a second writer and reader, later versions, and any bytes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../../lab/random.js";
 import {
   decodeNews,
   encodeNews,
@@ -9,7 +10,6 @@ import {
   type News,
 } from "../../../sidecar-metrics/src/sharing/message.js";
 import { type Later, type PlainNews, readNews, writeNews } from "../support/news.js";
-import { seeded } from "../support/sharing.js";
 import { insertRecord } from "../support/support.js";
 
 const PLAIN: PlainNews = {
@@ -154,7 +154,7 @@ test("a message cut at any byte is refused, one with any byte flipped does no ha
 });
 
 test("no random bytes throw or are taken for more than they are", () => {
-  const random = seeded(1);
+  const random = randomFrom(1);
   const whole = writeNews(PLAIN);
   for (let round = 0; round < 30_000; round++) {
     const message = Buffer.from(whole);

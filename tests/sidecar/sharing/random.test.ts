@@ -1,9 +1,10 @@
 // Thousands of seeded steps of three sidecars with several gateways each, against plain lists.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../../lab/random.js";
 import { WHOLE_LOAD_MS } from "../../../sidecar-metrics/src/sharing/pool-exchange.js";
 import type { TestGateway } from "../support/sharing.js";
-import { gateway, type Load, seeded, World } from "../support/sharing.js";
+import { gateway, type Load, World } from "../support/sharing.js";
 
 const STEPS = 6_000;
 const PODS = ["10.0.0.1:80", "10.0.0.2:80", "[2001:db8::3]:80", "10.0.0.4:80"];
@@ -23,7 +24,7 @@ class Run {
   private readonly random: () => number;
 
   constructor(seed: number) {
-    this.random = seeded(seed);
+    this.random = randomFrom(seed);
     const [p, q, r, s] = PODS as [string, string, string, string];
     const lists = [
       [p, q, r, s],

@@ -1,6 +1,7 @@
 // The stream between sidecars as it may go wrong: lost answers, duplicates, gaps, new lives.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomFrom } from "../../../lab/random.js";
 import { GatewayWatch } from "../../../sidecar-metrics/src/sharing/gateway-watch.js";
 import {
   MESSAGE_RECORD_BYTES_MAX,
@@ -9,7 +10,7 @@ import {
 } from "../../../sidecar-metrics/src/sharing/outbox.js";
 import { Pool } from "../../../sidecar-metrics/src/pools/pool.js";
 import { readNews, writeNews } from "../support/news.js";
-import { gateway, POOL, seeded, World } from "../support/sharing.js";
+import { gateway, POOL, World } from "../support/sharing.js";
 import { insertRecord, report } from "../support/support.js";
 
 const X = "10.0.0.1:80";
@@ -243,7 +244,7 @@ test("no bytes whatever from the stream throw, and sound ones are taken after th
     ],
     loads: { [X]: [1, 1, 1, 1], [Y]: [2, 2, 2, 2] },
   });
-  const random = seeded(3);
+  const random = randomFrom(3);
   const sound = t.carrier.inbox.map(({ bytes }) => bytes);
   const taking = (bytes: Buffer): void => {
     t.exchange.takeRecords(bytes);

@@ -165,14 +165,3 @@ export function gateway(sidecar: TestSidecar, digit: string): TestGateway {
   made.poll();
   return made;
 }
-
-/** The same numbers each time, evenly spread in 0 <= x < 1 (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

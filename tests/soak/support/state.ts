@@ -2,11 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { until } from "../../../lab/processes.js";
-import { reasonsOf, sumOf } from "../../faults/support/observe.js";
+import { residentMiB } from "../../../lab/resident-memory.js";
+import { msUntilIdle, reasonsOf, sumOf } from "../../faults/support/observe.js";
 import type { Stack } from "../../faults/support/stack.js";
 
-const IDLE_TIMEOUT_MS = 10_000;
 /** How Envoy logs a VM that trapped, and its own end; a refused configuration is none of them. */
 const TRAP = /failed: Uncaught|RuntimeError|Segmentation fault|assert failure|panic:/i;
 /** The last report of the filter, and what the allocator gives back by itself. */
@@ -21,8 +20,7 @@ export interface Memory {
 
 /** Waits until the filter counts nothing in flight, and throws what does not end. */
 export async function untilIdle(stack: Stack): Promise<void> {
-  const idle = async (): Promise<boolean> => (await stack.metric("in_flight")) === 0;
-  await until("no request counts as in flight", idle, IDLE_TIMEOUT_MS);
+  await msUntilIdle(stack.envoy);
   await sleep(SETTLE_MS);
 }
 
@@ -65,9 +63,4 @@ export async function trapsOf({ envoy }: Stack): Promise<string[]> {
   const log = readFileSync(join(envoy.folder, "envoy.log"), "utf8");
   const lines = log.split("\n").filter((line) => TRAP.test(line));
   return [...counted, ...lines];
-}
-
-function residentMiB(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return Number(line?.[1] ?? NaN) / 1024;
 }
