@@ -152,6 +152,7 @@ describe("an ejected pod", () => {
     vm.endpoints.at(2).isListed = false;
     vm.health.tick(NOW_MS + 10);
     vm.endpoints.at(2).isListed = true;
+    vm.endpoints.listPickable();
     vm.health.tick(NOW_MS + 20);
     other.health.tick(NOW_MS + 20);
     expect(vm.pickable).toBe("0 1 2 3");
@@ -178,6 +179,7 @@ describe("an ejected pod", () => {
     vm.health.tick(NOW_MS + 1500);
     vm.health.releaseProbe(2, NOW_MS + 1600);
     vm.endpoints.at(2).isListed = true;
+    vm.endpoints.listPickable();
     vm.health.tick(NOW_MS + 2000);
     expect(vm.pickable).toBe("0 1 2 3");
     vm.fails(2, 3);
