@@ -1,5 +1,4 @@
-// Pods in trouble, as all VMs of a gateway see them: failures in a row, ejections and probes. One
-// record of the pool in shared data, written only when something changes.
+// Pods in trouble, as all VMs of a gateway see them: failures in a row, ejections and probes.
 import {
   FAILURES_TO_EJECT,
   HEAD_FRESH_MS,
@@ -9,51 +8,29 @@ import {
   PROBE_FIRST_MS,
   PROBE_HUNG_MS,
   PROBE_MAX_MS,
-  TROUBLES_MAX,
 } from "../constants";
-import { getShared, resultAt, resultCas, resultSize, setShared } from "../host/calls";
 import { count, Counter } from "../metrics";
 import { SharedKeys } from "../share/keys";
 import { Endpoint, Endpoints } from "./endpoint";
+import { Trouble, Troubles } from "./troubles";
 
 /** VMs write at the same moment when a pod fails under load; then one reads again. */
 const TRIES_MAX: u32 = 8;
 
-/** One pod in trouble, as it lies in shared data. */
-@unmanaged
-export class Trouble {
-  /** Tells whose row it is, where a new sidecar gave numbers anew. */
-  addressHash: u64;
-  /** 0: not ejected. */
-  ejectedAtMs: f64;
-  /** From then on a probe may be sent; after a failed one `backoffMs` later. */
-  probeAtMs: f64;
-  /** A probe is under way, until its verdict or at most until then; 0: none. */
-  probeUntilMs: f64;
-  backoffMs: f64;
-  number: u16;
-  /** In a row. */
-  failures: u16;
-  /** Ejected for its silence, and not for failures. */
-  isHung: bool;
-}
-
-const ROW_BYTES: usize = (offsetof<Trouble>() + 7) & ~7;
-
 export class Health {
   /** Pods that are out of the pick now. */
   ejectedCount: u32 = 0;
-  private readonly rows: usize = heap.alloc(ROW_BYTES * TROUBLES_MAX);
-  private rowCount: u32 = 0;
-  private cas: u32 = 0;
+  private readonly troubles: Troubles;
   private lookedAtMs: f64 = 0;
   /** When a request was last routed, to whichever pod. */
   private askedAtMs: f64 = 0;
 
   constructor(
-    private readonly keys: SharedKeys,
+    keys: SharedKeys,
     private readonly endpoints: Endpoints,
-  ) {}
+  ) {
+    this.troubles = new Troubles(keys, endpoints);
+  }
 
   /** Takes over what other VMs have written, and lets silent pods go. Once a tick. */
   tick(nowMs: f64): void {
@@ -77,33 +54,30 @@ export class Health {
   /** Before a decision: while a pod is in trouble, what the others have written of late. */
   refresh(nowMs: f64): void {
     this.askedAtMs = nowMs;
-    if (this.rowCount > 0 && nowMs - this.lookedAtMs >= HEAD_FRESH_MS) this.look(nowMs);
+    if (this.troubles.count > 0 && nowMs - this.lookedAtMs >= HEAD_FRESH_MS) this.look(nowMs);
   }
 
   private look(nowMs: f64): void {
-    const had = this.rowCount;
+    const had = this.troubles.count;
     this.lookedAtMs = nowMs;
-    this.read();
-    if (had > 0 || this.rowCount > 0) this.apply();
+    this.troubles.read();
+    if (had > 0 || this.troubles.count > 0) this.apply();
   }
 
   /** Drops the rows of pods that have left, or each look would cost something for ever. */
   private dropGone(): void {
-    const had = this.rowCount;
-    for (let i: i32 = <i32>this.rowCount - 1; i >= 0; i--) {
-      if (this.endpointOf(this.at(<u32>i)) == null) this.remove(<u32>i);
-    }
-    if (this.rowCount == had) return;
+    // Before the first table nobody is known, and nobody has left.
+    if (this.endpoints.limit == 0 || !this.troubles.removeGone()) return;
     // Where another VM has written meanwhile, the next tick does it.
-    this.write();
+    this.troubles.write();
     this.apply();
   }
 
   /** A model request failed there. `isProbe`: it was sent to see whether it would. */
   failed(number: u32, nowMs: f64, isProbe: bool): void {
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
-      this.read();
-      const row = this.rowFor(number);
+      this.troubles.read();
+      const row = this.troubles.rowFor(number);
       if (row == null) return;
       if (row.ejectedAtMs != 0) {
         // Requests from before the ejection say nothing new.
@@ -115,7 +89,7 @@ export class Health {
         row.failures = <u16>min<u32>(<u32>row.failures + 1, 0xffff);
         if (<u32>row.failures >= FAILURES_TO_EJECT) this.putOut(row, nowMs, false);
       }
-      if (!this.write()) continue;
+      if (!this.troubles.write()) continue;
       if (row.ejectedAtMs == nowMs) count(Counter.Ejections, 1);
       else if (<u32>row.failures >= FAILURES_TO_EJECT && row.ejectedAtMs == 0) {
         count(Counter.EjectionsWithheld, 1);
@@ -135,13 +109,13 @@ export class Health {
   private clear(number: u32, isProbe: bool): void {
     if (!this.endpoints.at(number).isTroubled) return;
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
-      this.read();
-      const at = this.find(number);
+      this.troubles.read();
+      const at = this.troubles.find(number);
       if (at < 0) break;
       // Another VM has ejected it since this one looked: an older request speaks here.
-      if (!isProbe && this.at(<u32>at).ejectedAtMs > this.lookedAtMs) break;
-      this.remove(<u32>at);
-      if (this.write()) break;
+      if (!isProbe && this.troubles.at(<u32>at).ejectedAtMs > this.lookedAtMs) break;
+      this.troubles.remove(<u32>at);
+      if (this.troubles.write()) break;
     }
     this.apply();
   }
@@ -154,12 +128,12 @@ export class Health {
     const dueMs = isCritical ? nowMs - PROBE_CRITICAL_MS : nowMs;
     if (this.ejectedCount == 0 || this.dueRow(nowMs, dueMs) < 0) return -1;
     // Another VM may have sent one since the last tick.
-    this.read();
+    this.troubles.read();
     const at = this.dueRow(nowMs, dueMs);
     if (at < 0) return -1;
-    const row = this.at(<u32>at);
+    const row = this.troubles.at(<u32>at);
     row.probeUntilMs = nowMs + PROBE_ANSWER_MS;
-    if (!this.write()) return -1;
+    if (!this.troubles.write()) return -1;
     count(Counter.Probes, 1);
     return <i32>row.number;
   }
@@ -167,13 +141,13 @@ export class Health {
   /** The probe ended without a verdict: its client left, or the pod refused the prompt. */
   releaseProbe(number: u32, nowMs: f64): void {
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
-      this.read();
-      const at = this.findKept(number);
+      this.troubles.read();
+      const at = this.troubles.findKept(number);
       if (at < 0) return;
-      const row = this.at(<u32>at);
+      const row = this.troubles.at(<u32>at);
       row.probeUntilMs = 0;
       row.probeAtMs = nowMs + row.backoffMs;
-      if (this.write()) return;
+      if (this.troubles.write()) return;
     }
   }
 
@@ -190,9 +164,9 @@ export class Health {
     endpoints.listPickable();
     const ejectedMax = endpoints.pickableCount / 2;
     let ejected: u32 = 0;
-    for (let i: u32 = 0; i < this.rowCount; i++) {
-      const row = this.at(i);
-      const endpoint = this.endpointOf(row);
+    for (let i: u32 = 0; i < this.troubles.count; i++) {
+      const row = this.troubles.at(i);
+      const endpoint = this.troubles.endpointOf(row);
       if (endpoint == null) continue;
       endpoint.isTroubled = true;
       // Where the others have left the pool, more than half would be out.
@@ -212,11 +186,11 @@ export class Health {
 
   private eject(number: u32, nowMs: f64): void {
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
-      this.read();
-      const row = this.rowFor(number);
+      this.troubles.read();
+      const row = this.troubles.rowFor(number);
       if (row == null || row.ejectedAtMs != 0) break;
       if (!this.putOut(row, nowMs, true)) return;
-      if (!this.write()) continue;
+      if (!this.troubles.write()) continue;
       count(Counter.Ejections, 1);
       break;
     }
@@ -226,11 +200,11 @@ export class Health {
   /** At most half of the pods: where more fail, the requests are at fault and not the pods. */
   private putOut(row: Trouble, nowMs: f64, isHung: bool): bool {
     let ejected: u32 = 0;
-    for (let i: u32 = 0; i < this.rowCount; i++) {
-      const other = this.at(i);
+    for (let i: u32 = 0; i < this.troubles.count; i++) {
+      const other = this.troubles.at(i);
       if (other.ejectedAtMs == 0) continue;
       // Of those that may be picked: one that the table has out is not ejected as well.
-      const endpoint = this.endpointOf(other);
+      const endpoint = this.troubles.endpointOf(other);
       if (endpoint != null && endpoint.mayBePicked) ejected += 1;
     }
     if (ejected + 1 > (this.endpoints.pickableCount + this.ejectedCount) / 2) {
@@ -246,94 +220,21 @@ export class Health {
 
   /** A silent pod that shows progress, to whichever VM. */
   private hasMoved(number: u32, endpoint: Endpoint): bool {
-    const at = this.find(number);
-    return at >= 0 && endpoint.progressAtMs > this.at(<u32>at).ejectedAtMs;
+    const at = this.troubles.find(number);
+    return at >= 0 && endpoint.progressAtMs > this.troubles.at(<u32>at).ejectedAtMs;
   }
 
   /** The first row that was to be probed at `dueMs` or before. */
   private dueRow(nowMs: f64, dueMs: f64): i32 {
-    for (let i: u32 = 0; i < this.rowCount; i++) {
-      const row = this.at(i);
+    for (let i: u32 = 0; i < this.troubles.count; i++) {
+      const row = this.troubles.at(i);
       if (row.ejectedAtMs == 0 || nowMs < row.probeUntilMs) continue;
-      const endpoint = this.endpointOf(row);
+      const endpoint = this.troubles.endpointOf(row);
       if (endpoint == null || !endpoint.isEjected) continue;
       // Those that wait there should tell first: one more would only wait as well.
       const isWaitedFor = row.isHung && endpoint.inFlight > 0;
       if (dueMs >= row.probeAtMs + (isWaitedFor ? PROBE_HUNG_MS : 0)) return <i32>i;
     }
     return -1;
-  }
-
-  // @ts-ignore: decorator
-  @inline
-  private at(i: u32): Trouble {
-    return changetype<Trouble>(this.rows + <usize>i * ROW_BYTES);
-  }
-
-  /** The endpoint that a row is of; null when it has left, or is another one now. */
-  private endpointOf(row: Trouble): Endpoint | null {
-    if (<u32>row.number >= this.endpoints.limit) return null;
-    const endpoint = this.endpoints.at(row.number);
-    return endpoint.isListed && endpoint.addressHash == row.addressHash ? endpoint : null;
-  }
-
-  private find(number: u32): i32 {
-    for (let i: u32 = 0; i < this.rowCount; i++) {
-      const row = this.at(i);
-      if (<u32>row.number == number && this.endpointOf(row) != null) return <i32>i;
-    }
-    return -1;
-  }
-
-  /** Also the row of one that has left the list: it may be back before the row is dropped. */
-  private findKept(number: u32): i32 {
-    const addressHash = this.endpoints.at(number).addressHash;
-    for (let i: u32 = 0; i < this.rowCount; i++) {
-      const row = this.at(i);
-      if (<u32>row.number == number && row.addressHash == addressHash) return <i32>i;
-    }
-    return -1;
-  }
-
-  /** The endpoint's row, a new one where it has none; null where all rows are taken. */
-  private rowFor(number: u32): Trouble | null {
-    const found = this.find(number);
-    if (found >= 0) return this.at(<u32>found);
-    for (let i: i32 = <i32>this.rowCount - 1; i >= 0; i--) {
-      if (this.endpointOf(this.at(<u32>i)) == null) this.remove(<u32>i);
-    }
-    if (this.rowCount == TROUBLES_MAX) return null;
-    const row = this.at(this.rowCount++);
-    memory.fill(changetype<usize>(row), 0, ROW_BYTES);
-    row.number = <u16>number;
-    row.addressHash = this.endpoints.at(number).addressHash;
-    return row;
-  }
-
-  private remove(i: u32): void {
-    this.rowCount -= 1;
-    if (i == this.rowCount) return;
-    memory.copy(
-      this.rows + <usize>i * ROW_BYTES,
-      this.rows + <usize>this.rowCount * ROW_BYTES,
-      ROW_BYTES,
-    );
-  }
-
-  private read(): void {
-    const key = this.keys.health();
-    this.rowCount = 0;
-    this.cas = 0;
-    if (!getShared(key, this.keys.size)) return;
-    this.cas = resultCas;
-    // A record without rows is one byte: shared data cannot be deleted, and an empty one is absent.
-    this.rowCount = min(resultSize / <u32>ROW_BYTES, TROUBLES_MAX);
-    memory.copy(this.rows, resultAt, <usize>this.rowCount * ROW_BYTES);
-  }
-
-  /** False where another VM has written since the record was read. */
-  private write(): bool {
-    const bytes = this.rowCount == 0 ? 1 : this.rowCount * <u32>ROW_BYTES;
-    return setShared(this.keys.health(), this.keys.size, this.rows, bytes, this.cas);
   }
 }

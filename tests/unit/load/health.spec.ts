@@ -159,6 +159,15 @@ describe("an ejected pod", () => {
     expect(other.pickable).toBe("0 1 2 3");
   });
 
+  test("is left alone by a VM that knows no pod yet", () => {
+    const vm = new Vm(4);
+    const fresh = new Vm(0);
+    vm.fails(2, 3);
+    fresh.health.tick(NOW_MS + 10);
+    vm.health.tick(NOW_MS + 20);
+    expect(vm.pickable).toBe("0 1 3");
+  });
+
   test("stays out where an answer from before speaks for it", () => {
     const a = new Vm(4);
     const b = new Vm(4);
