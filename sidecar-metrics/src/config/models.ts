@@ -57,7 +57,7 @@ const model = section({
   name: name(NAME_CHARS_MAX).describe("what clients ask for; `*`: every name not listed here"),
   criticality: choice(CRITICALITIES)
     .default("Standard")
-    .describe("a saturated pool refuses Sheddable, lets Standard wait, always takes Critical"),
+    .describe("a saturated pool refuses Sheddable first, then Standard, always takes Critical"),
   targets: list(target, TARGETS_MAX, "targets")
     .refine((targets) => targets.some(({ weight }) => weight > 0), TARGETS_ALLOWED)
     .optional(),
