@@ -111,9 +111,6 @@ export const HUNG_MS: f64 = 4500;
 /** A pod that nobody asked anything for so long is not held to its silence. */
 export const UNASKED_MS: f64 = 30000;
 
-/** Failures in a row, over all VMs, after which a pod gets no request any more. */
-export const FAILURES_TO_EJECT: u32 = 3;
-
 /** The first probe of an ejected pod comes so long after; the wait doubles with each that fails. */
 export const PROBE_FIRST_MS: f64 = 1000;
 export const PROBE_MAX_MS: f64 = 60000;

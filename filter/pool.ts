@@ -74,6 +74,7 @@ export class Pool implements CacheListener, RecordSink {
   configure(config: Config): void {
     this.config = config;
     this.rates.configure(config);
+    this.health.ejectAfterFailures = config.ejectAfterFailures;
     this.own.head.configHash = config.hash;
     this.sync.configure(config.sidecarCluster, this.name);
     if (config.indexMiB != this.indexMiB) {

@@ -137,6 +137,12 @@ export class Config {
    */
   tpotMs: f64 = 12;
   /**
+   * Failed requests in a row, over all workers, after which a pod gets single probes only until
+   * one is answered; at most half of the pods. 0: no pod is put out, neither for failures nor
+   * for silence.
+   */
+  ejectAfterFailures: u32 = 3;
+  /**
    * Time that a request with a prompt is held while its pool has no pod that may be picked, as
    * when pods are scaled from zero; then, and with 0 at once, the cluster's own policy decides.
    * At most 1,024 requests and 256 MiB of bodies are held in each worker. Unit: s.
@@ -171,7 +177,7 @@ export class KeyRule {
   ) {}
 }
 
-export const KEY_COUNT: i32 = 30;
+export const KEY_COUNT: i32 = 31;
 
 /** The rule of each key, by key number. */
 export const KEY_RULES: KeyRule[] = [
@@ -516,6 +522,19 @@ export const KEY_RULES: KeyRule[] = [
     "a number from 0.1 to 10000",
   ),
   new KeyRule(
+    "ejectAfterFailures",
+    KeyKind.Integer,
+    false,
+    0,
+    1000,
+    0x0,
+    0x0,
+    0,
+    [],
+    [],
+    "an integer from 0 to 1000",
+  ),
+  new KeyRule(
     "noPodWait",
     KeyKind.Integer,
     false,
@@ -655,9 +674,12 @@ export function setNumber(config: Config, key: i32, value: f64): void {
       config.tpotMs = value;
       break;
     case 28:
-      config.noPodWait = <u32>value;
+      config.ejectAfterFailures = <u32>value;
       break;
     case 29:
+      config.noPodWait = <u32>value;
+      break;
+    case 30:
       config.defaultCapacityTokens = <u32>value;
       break;
   }

@@ -1,6 +1,5 @@
 // Pods in trouble, as all VMs of a gateway see them: failures in a row, ejections and probes.
 import {
-  FAILURES_TO_EJECT,
   HEAD_FRESH_MS,
   HUNG_MS,
   PROBE_ANSWER_MS,
@@ -20,6 +19,8 @@ const TRIES_MAX: u32 = 8;
 export class Health {
   /** Pods that are out of the pick now. */
   ejectedCount: u32 = 0;
+  /** Failures in a row that put a pod out; 0: nothing does. */
+  ejectAfterFailures: u32 = 0;
   private readonly troubles: Troubles;
   private lookedAtMs: f64 = 0;
   /** When a request was last routed, to whichever pod. */
@@ -75,6 +76,7 @@ export class Health {
 
   /** A model request failed there. `isProbe`: it was sent to see whether it would. */
   failed(number: u32, nowMs: f64, isProbe: bool): void {
+    if (this.ejectAfterFailures == 0) return;
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
       this.troubles.read();
       const row = this.troubles.rowFor(number);
@@ -87,11 +89,11 @@ export class Health {
         row.probeUntilMs = 0;
       } else {
         row.failures = <u16>min<u32>(<u32>row.failures + 1, 0xffff);
-        if (<u32>row.failures >= FAILURES_TO_EJECT) this.putOut(row, nowMs, false);
+        if (<u32>row.failures >= this.ejectAfterFailures) this.putOut(row, nowMs, false);
       }
       if (!this.troubles.write()) continue;
       if (row.ejectedAtMs == nowMs) count(Counter.Ejections, 1);
-      else if (<u32>row.failures >= FAILURES_TO_EJECT && row.ejectedAtMs == 0) {
+      else if (<u32>row.failures >= this.ejectAfterFailures && row.ejectedAtMs == 0) {
         count(Counter.EjectionsWithheld, 1);
       }
       break;
@@ -162,7 +164,7 @@ export class Health {
     }
     // Without one that is ejected the list is of all that might be picked.
     endpoints.listPickable();
-    const ejectedMax = endpoints.pickableCount / 2;
+    const ejectedMax = this.ejectAfterFailures > 0 ? endpoints.pickableCount / 2 : 0;
     let ejected: u32 = 0;
     for (let i: u32 = 0; i < this.troubles.count; i++) {
       const row = this.troubles.at(i);
@@ -185,6 +187,7 @@ export class Health {
   }
 
   private eject(number: u32, nowMs: f64): void {
+    if (this.ejectAfterFailures == 0) return;
     for (let i: u32 = 0; i < TRIES_MAX; i++) {
       this.troubles.read();
       const row = this.troubles.rowFor(number);
@@ -207,9 +210,7 @@ export class Health {
       const endpoint = this.troubles.endpointOf(other);
       if (endpoint != null && endpoint.mayBePicked) ejected += 1;
     }
-    if (ejected + 1 > (this.endpoints.pickableCount + this.ejectedCount) / 2) {
-      return false;
-    }
+    if (ejected + 1 > (this.endpoints.pickableCount + this.ejectedCount) / 2) return false;
     row.ejectedAtMs = nowMs;
     row.isHung = isHung;
     row.backoffMs = PROBE_FIRST_MS;

@@ -90,6 +90,8 @@ describe("a marked prompt", () => {
         }
       }
     }
+    // A worker keeps its newest decisions only.
+    await untilKnown(url + CHAT, PROMPT);
     // Two reports, two scrapes of everything.
     await sleep(300);
     places = await collect(rig, answers);

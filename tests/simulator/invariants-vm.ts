@@ -50,7 +50,9 @@ export class Vm {
       onHttpCall: (call) => world.onPoll(this, call),
     });
     this.startedMs = this.seenMs(world.nowMs);
-    this.root = this.host.newRoot(JSON.stringify({ pool: "default", indexMiB: 1 }));
+    // Who is ejected depends on all VMs' failures at once; tests/host/filter/health.test.ts has it.
+    const config = { pool: "default", indexMiB: 1, ejectAfterFailures: 0 };
+    this.root = this.host.newRoot(JSON.stringify(config));
     this.memory = new VmMemory(this.host);
   }
 

@@ -8,6 +8,8 @@ import { shortRun } from "./run-support.js";
 
 /** Of a run; conversations are whole, and agents' prompts long. */
 const REQUESTS = 48;
+/** The queue gives up what has waited too long; tests/simulator/overload.test.ts has it. */
+const rules = [...RULES.keys()].filter((rule) => rule !== "gateway-queue");
 
 interface Routed {
   number: number;
@@ -33,7 +35,7 @@ for (const [workload, { turns, pods }] of TRAFFIC) {
   const promptsOf: string[][] = [];
 
   describe(workload, () => {
-    for (const rule of RULES.keys()) {
+    for (const rule of rules) {
       test(`${rule}: every request goes to a pod and ends, each time the same`, () => {
         const routed: Routed[] = [];
         const onRouted = collect(routed);
@@ -55,7 +57,7 @@ for (const [workload, { turns, pods }] of TRAFFIC) {
     }
 
     test("every rule meets the same prompts, another seed others", () => {
-      assert.equal(promptsOf.length, RULES.size);
+      assert.equal(promptsOf.length, rules.length);
       for (const prompts of promptsOf) assert.deepEqual(prompts, promptsOf[0]);
       const routed: Routed[] = [];
       const onRouted = collect(routed);

@@ -14,6 +14,7 @@ class Vm {
     const endpoints = new Endpoints();
     this.endpoints = endpoints;
     this.health = new Health(new SharedKeys("pool"), endpoints);
+    this.health.ejectAfterFailures = 3;
     this.endpoints.limit = pods;
     for (let i: u32 = 0; i < pods; i++) this.list(i, 1000 + <u64>i);
     this.endpoints.listPickable();
@@ -67,6 +68,23 @@ describe("failures", () => {
     b.health.succeeded(2, false);
     a.fails(2, 2);
     expect(a.pickable).toBe("0 1 2 3");
+  });
+
+  test("eject after as many as configured, and never with 0", () => {
+    const vm = new Vm(4);
+    vm.health.ejectAfterFailures = 5;
+    vm.fails(2, 4);
+    expect(vm.pickable).toBe("0 1 2 3");
+    vm.fails(2, 1);
+    expect(vm.pickable).toBe("0 1 3");
+    vm.health.ejectAfterFailures = 0;
+    vm.health.tick(NOW_MS);
+    expect(vm.pickable).toBe("0 1 2 3");
+    vm.fails(1, 9);
+    vm.endpoints.at(3).ownInFlight = 1;
+    vm.endpoints.at(3).noteOverdue(NOW_MS);
+    vm.health.tick(NOW_MS + 9000);
+    expect(vm.pickable).toBe("0 1 2 3");
   });
 
   test("eject at most half of the pods", () => {
