@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inWords, msUntilIdle, percents, reasonsOf, shareOf, since } from "./support/observe.js";
+import { inWords, msUntilIdle, percents, reasonsOf, since } from "./support/observe.js";
 import { promise } from "./support/promise-table.js";
 import { shortChats } from "./support/prompts.js";
 import { startStack, type Stack } from "./support/stack.js";
@@ -44,7 +44,11 @@ describe("without the allow flag", () => {
     );
     assert.deepEqual([tally.failed, tally.cut], [0, 0]);
     assert.equal(reasons.get("fallback_stalled"), tally.sent);
-    assert.equal(shareOf(reasons, "fallback_stalled"), 1);
+    // Of what came before the load a last count may reach Envoy after its start.
+    assert.deepEqual(
+      [...reasons.keys()].filter((one) => one.startsWith("prefix")),
+      [],
+    );
     for (const share of shares) assert.ok(share > 0.1 && share < 0.4, `${share}`);
     assert.equal(warnings, 1);
     assert.equal(warned?.[1], "1");

@@ -1,9 +1,12 @@
 // Waits until every worker of a gateway routes by the table.
+import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../../../lab/processes.js";
 
 /** Answers in a row of both workers that show that the table is in force. */
 const ROUTED_IN_A_ROW = 8;
 const READY_TIMEOUT_MS = 15_000;
+/** Counts reach Envoy with the next tick, the sidecar with the next poll: no load has them after it. */
+const COUNTED_MS = 200;
 
 /** `reason` is that of a request without a prompt, once a table is in force. */
 export async function untilRouted(url: string, reason: string): Promise<void> {
@@ -20,4 +23,5 @@ export async function untilRouted(url: string, reason: string): Promise<void> {
     },
     READY_TIMEOUT_MS,
   );
+  await sleep(COUNTED_MS);
 }
