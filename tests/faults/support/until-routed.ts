@@ -5,7 +5,7 @@ import { until } from "../../../lab/processes.js";
 /** Answers in a row of both workers that show that the table is in force. */
 const ROUTED_IN_A_ROW = 8;
 const READY_TIMEOUT_MS = 15_000;
-/** Counts reach Envoy with the next tick, the sidecar with the next poll: no load has them after it. */
+/** Counts reach Envoy with a tick and the sidecar with a poll: no later load shall have them. */
 const COUNTED_MS = 200;
 
 /** `reason` is that of a request without a prompt, once a table is in force. */
