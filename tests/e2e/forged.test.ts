@@ -200,7 +200,7 @@ describe("forged headers", () => {
   test("answers of the filter and of Envoy itself show no decision either", async () => {
     const [compressed] = FORGED.filter(({ title }) => title === "compressed");
     const answers = [await ask(rig.ports[1] as number, compressed as RawRequest)];
-    // All three: the pods may just have been listed again, and Envoy's own policy takes any of them.
+    // All three: the pods may just have been listed again, and Envoy's policy takes any of them.
     for (const pod of [...pods, forbidden]) pod.handle((_, response) => response.destroy());
     answers.push(await send(hidden + CHAT, BODY));
     assert.equal(answers[1]?.status, 503);
