@@ -13,7 +13,7 @@ export const EMPTY_FOR_ENGINE: Readonly<Record<string, string>> = {
 export const EMPTY_SELECTORS: Readonly<Record<string, string>> = {
   'reason=~"fallback-no-table|': "the sidecar counts a reason once it was given; here none was",
   warmroute_kubernetes_connected: "the scene has no Kubernetes",
-  'reason="shed"': "no request of the scene is Sheddable",
+  'reason=~"shed|overloaded"': "no model of the scene has a criticality",
   warmroute_sharing_up: "the scene has no NATS",
   warmroute_sharing_disconnects_total: "the scene has no NATS",
   warmroute_sharing_ack_seconds: "the scene has no NATS",
