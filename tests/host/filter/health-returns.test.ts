@@ -1,38 +1,13 @@
 // Who is not put out although nothing comes from it, and that whoever is put out can come back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  type ResponseSpec,
-  sendRequest,
-  sendResponse,
-  type StreamContext,
-} from "../../../simulator/host/index.js";
+import { sendResponse } from "../../../simulator/host/index.js";
+import { answer, BROKEN, cold, FINE, FIRST_POD, open, podOf } from "./support/answering.js";
 import { Gateway, type GatewayOptions } from "./support/gateway.js";
-import { completion, eventAnswer, prompt } from "./support/messages.js";
+import { completion } from "./support/messages.js";
 
-const BROKEN: ResponseSpec = { status: 500, chunks: ["Internal Server Error"] };
-const FINE = eventAnswer({ prompt: 2000, output: 4 });
-const FIRST_POD = "10.0.0.1:8000";
 /** Envoy's flag for its own circuit breaker. */
 const OVERFLOW = 1 << 7;
-
-let seed = 1000;
-
-function open(gateway: Gateway, rest: Record<string, unknown> = {}): StreamContext {
-  const { host, root } = gateway.vms[0]!;
-  const stream = host.newStream(root, { keepBodies: true });
-  sendRequest(stream, prompt(++seed, rest));
-  return stream;
-}
-
-function podOf(stream: StreamContext): string {
-  return stream.upstream.headers!.get("x-gateway-destination-endpoint")!.split(",")[0]!;
-}
-
-function answer(stream: StreamContext, response: ResponseSpec): void {
-  sendResponse(stream, response);
-  stream.done();
-}
 
 function ejected(gateway: Gateway): number {
   gateway.advance(10);
@@ -43,7 +18,7 @@ function ejected(gateway: Gateway): number {
 function withEjected(options: GatewayOptions = {}, rest: Record<string, unknown> = {}): Gateway {
   const gateway = new Gateway({ pods: 4, ...options });
   for (let i = 0; i < 40; i++) {
-    const stream = open(gateway, rest);
+    const stream = open(gateway, 0, cold(rest));
     answer(stream, podOf(stream) === FIRST_POD ? BROKEN : FINE);
     gateway.wait(2);
   }
@@ -67,7 +42,7 @@ test("where all requests are critical one of them tries the pod, after 6 s", () 
 
 test("a pod with one stuck request is out, and its others bring it back", () => {
   const gateway = new Gateway({ pods: 2 });
-  const stuck = open(gateway, { max_tokens: 1 });
+  const stuck = open(gateway, 0, cold({ max_tokens: 1 }));
   gateway.advance(20_000);
   assert.equal(ejected(gateway), 1);
   gateway.advance(32_000);

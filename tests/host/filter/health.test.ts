@@ -3,24 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   DESTINATION_HEADER,
-  type ResponseSpec,
-  sendRequest,
   sendResponse,
   type StreamContext,
 } from "../../../simulator/host/index.js";
+import { answer, BROKEN, cold, FINE, FIRST_POD, open, podOf } from "./support/answering.js";
 import { decisionOf, firstPod, Gateway } from "./support/gateway.js";
-import { completion, EVENTS_HEADER, eventAnswer, prompt } from "./support/messages.js";
+import { completion, EVENTS_HEADER } from "./support/messages.js";
 import { makePods } from "./support/sidecar.js";
 
-const BROKEN: ResponseSpec = { status: 500, chunks: ["Internal Server Error"] };
-const FINE = eventAnswer({ prompt: 2000, output: 4 });
-const FIRST_POD = "10.0.0.1:8000";
 /** Envoy's flags, by their bits: connection failure, connection termination, client gone. */
 const [UF, UC, DC] = [1 << 5, 1 << 6, 1 << 14];
-
-let seed = 0;
-/** A prompt that no pod has seen. */
-const cold = (rest: Record<string, unknown> = {}) => prompt(++seed, rest);
 
 /** Sends cold prompts; each pod of `broken` answers 500. Returns how many each got as first. */
 function play(gateway: Gateway, count: number, broken: string[], vms = 1): Map<string, number> {
@@ -33,22 +25,6 @@ function play(gateway: Gateway, count: number, broken: string[], vms = 1): Map<s
     gateway.wait(2);
   }
   return got;
-}
-
-function open(gateway: Gateway, vm = 0, request = cold()): StreamContext {
-  const { host, root } = gateway.vms[vm]!;
-  const stream = host.newStream(root, { keepBodies: true });
-  sendRequest(stream, request);
-  return stream;
-}
-
-function podOf(stream: StreamContext): string {
-  return stream.upstream.headers!.get(DESTINATION_HEADER)!.split(",")[0]!;
-}
-
-function answer(stream: StreamContext, response: ResponseSpec): void {
-  sendResponse(stream, response);
-  stream.done();
 }
 
 const ejected = (gateway: Gateway): number => {

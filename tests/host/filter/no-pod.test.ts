@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sendResponse } from "../../../simulator/host/index.js";
+import { FINE } from "./support/answering.js";
 import { firstPod, Gateway } from "./support/gateway.js";
-import { completion, eventAnswer, prompt } from "./support/messages.js";
+import { completion, prompt } from "./support/messages.js";
 import { makePods } from "./support/sidecar.js";
 
-const FINE = eventAnswer({ prompt: 2000, output: 4 });
 /** As docs/configuration.md says of each worker. */
 const HELD_MAX = 1024;
 
